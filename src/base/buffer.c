@@ -1,0 +1,95 @@
+#include <base/buffer.h>
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool buffer_reserve(struct buffer *buffer, size_t more)
+{
+    size_t need, capacity;
+    char *grown;
+
+    if (buffer->failed)
+        return false;
+    need = buffer->length + more + 1; /* one for the NUL of buffer_take_text */
+    if (need <= buffer->capacity)
+        return true;
+    capacity = buffer->capacity * 2 > need ? buffer->capacity * 2 : need + 256;
+    grown = need < more ? NULL : realloc(buffer->data, capacity);
+    if (grown == NULL) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->data = grown;
+    buffer->capacity = capacity;
+    return true;
+}
+
+void buffer_add(struct buffer *buffer, const void *data, size_t length)
+{
+    if (!buffer_reserve(buffer, length))
+        return;
+    if (length > 0)
+        memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
+}
+
+void buffer_text(struct buffer *buffer, const char *text)
+{
+    buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_printf(struct buffer *buffer, const char *fmt, ...)
+{
+    va_list args, again;
+    int length;
+
+    va_start(args, fmt);
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, fmt, args);
+    if (length < 0)
+        buffer->failed = true;
+    else if (buffer_reserve(buffer, (size_t)length)) {
+        (void)vsnprintf(buffer->data + buffer->length, (size_t)length + 1, fmt, again);
+        buffer->length += (size_t)length;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void buffer_json_string(struct buffer *buffer, const char *text)
+{
+    buffer_text(buffer, "\"");
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            buffer_printf(buffer, "\\%c", c);
+        else if (c < 0x20)
+            buffer_printf(buffer, "\\u%04x", c);
+        else
+            buffer_add(buffer, text, 1);
+    }
+    buffer_text(buffer, "\"");
+}
+
+char *buffer_take_text(struct buffer *buffer)
+{
+    char *text = NULL;
+
+    if (buffer_reserve(buffer, 0)) {
+        buffer->data[buffer->length] = '\0';
+        text = buffer->data;
+        buffer->data = NULL;
+    }
+    buffer_done(buffer);
+    return text;
+}
+
+void buffer_done(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){ 0 };
+}

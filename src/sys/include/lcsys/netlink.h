@@ -1,0 +1,35 @@
+/* rtnetlink framing, bounds-checked, no heap: shared by the parent (building, host side) and the static child
+ * (sending, inside). Debian ships no static libmnl, and neither the child nor the static nsinit can load a shared one. */
+#ifndef LCSYS_NETLINK_H
+#define LCSYS_NETLINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+/* A message under construction in a caller-owned buffer; `failed` is set when it does not fit. */
+struct netlink_message {
+    union {
+        struct nlmsghdr header;
+        char bytes[2048];
+    };
+    int failed;
+};
+
+/* Starts a message: type, flags (NLM_F_REQUEST is added), and a zeroed family header of `size` bytes, returned. */
+void *netlink_begin(struct netlink_message *message, uint16_t type, uint16_t flags, size_t size);
+void netlink_attr(struct netlink_message *message, uint16_t type, const void *data, size_t length);
+void netlink_attr_u32(struct netlink_message *message, uint16_t type, uint32_t value);
+void netlink_attr_string(struct netlink_message *message, uint16_t type, const char *text); /* with NUL */
+struct rtattr *netlink_nest(struct netlink_message *message, uint16_t type);
+void netlink_nest_end(struct netlink_message *message, struct rtattr *nest);
+/* Reserves zeroed raw bytes inside a nest (a struct ifinfomsg of a veth peer). NULL when full. */
+void *netlink_raw(struct netlink_message *message, size_t length);
+
+int netlink_open(void); /* AF_NETLINK/NETLINK_ROUTE, CLOEXEC; fd or -errno */
+/* Sends one request with NLM_F_ACK and waits for its acknowledgement: 0 or -errno. `reply` (may be NULL) receives the
+ * first non-ack message, *reply_length its length. `text` (may be NULL) receives the kernel's extended error text. */
+int netlink_request(int fd, struct nlmsghdr *request, void *reply, size_t *reply_length, char *text, size_t text_size);
+
+#endif
