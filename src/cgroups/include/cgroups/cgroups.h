@@ -11,6 +11,17 @@
 
 #define CGROUP_HIERARCHIES_MAX 16
 
+/* The controllers that container.json can need. DEVICES is a v1 controller; on v2 it stands for an eBPF program. */
+enum cgroup_controller {
+    CGROUP_CPU,
+    CGROUP_CPUSET,
+    CGROUP_DEVICES,
+    CGROUP_MEMORY,
+    CGROUP_PIDS,
+    CGROUP_CONTROLLER_MAX_,
+};
+#define CGROUP_BIT(controller) (1u << (controller))
+
 /* A group in one hierarchy. */
 struct cgroup_group {
     char *path;       /* absolute directory: "/sys/fs/cgroup/memory/docker/11bb" */
@@ -34,10 +45,11 @@ int cgroup_plan(const struct lc_config *config, const char *fallback_name, struc
 /* Makes the directories (parents too, marked with a trusted.* xattr so that the last user removes them) and
  * writes every limit and device rule. cgroup_make_v2 is called before the process exists and returns in *ret_fd a
  * directory fd for CLONE_INTO_CGROUP (-EBADF when no v2 group is used); cgroup_make_v1 may run while the child
- * sets itself up. */
-int cgroup_make_v2(const struct lc_config *config, const struct cgroup_set *set, const struct log *log, int *ret_fd,
+ * sets itself up. On failure `made` is cleared for the groups that were not made here after all (another process
+ * was faster, or we never came to them), so that cgroup_kill and cgroup_remove never touch somebody else's. */
+int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const struct log *log, int *ret_fd,
         struct lc_error **err);
-int cgroup_make_v1(const struct lc_config *config, const struct cgroup_set *set, const struct log *log,
+int cgroup_make_v1(const struct lc_config *config, struct cgroup_set *set, const struct log *log,
         struct lc_error **err);
 
 /* Moves a process into every v1 group of the set; with include_v2 also into the v2 group (kernels without
@@ -66,7 +78,8 @@ const struct config_device_rule *cgroup_default_rules(size_t *ret_count);
 struct bpf_insn;
 int cgroup_device_program(const struct config_device_rule *rules, size_t count, struct bpf_insn *program,
         size_t capacity);
-/* The file and value that a limit becomes; version 1 or 2. Returns 0, or -ENOENT when the limit has no file there. */
+/* The file and value that a limit becomes; version 1 or 2. Returns 0, -ENOENT when the limit has no file there,
+ * -ENODATA when it is not set, or -E2BIG. */
 int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit limit, int version, char *file,
         size_t file_size, char *value, size_t value_size);
 

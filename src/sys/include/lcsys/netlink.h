@@ -29,7 +29,29 @@ void *netlink_raw(struct netlink_message *message, size_t length);
 
 int netlink_open(void); /* AF_NETLINK/NETLINK_ROUTE, CLOEXEC; fd or -errno */
 /* Sends one request with NLM_F_ACK and waits for its acknowledgement: 0 or -errno. `reply` (may be NULL) receives the
- * first non-ack message, *reply_length its length. `text` (may be NULL) receives the kernel's extended error text. */
+ * first non-ack message, *reply_length its length. `text` (may be NULL) receives the kernel's extended error text.
+ * On entry *reply_length is the room in `reply`; without any reply it becomes 0. A longer reply is -EMSGSIZE. */
 int netlink_request(int fd, struct nlmsghdr *request, void *reply, size_t *reply_length, char *text, size_t text_size);
+
+/* What netlink_read looks for in the kernel's datagrams, and where it puts what it finds. */
+struct netlink_answer {
+    uint32_t sequence; /* messages with another one are skipped */
+    void *reply;       /* NULL: not wanted */
+    size_t room, length;
+    char *text; /* NULL: not wanted */
+    size_t text_size;
+};
+/* Reads one received datagram. Pure. 1: no acknowledgement yet; 0: acknowledged; -errno: refused, or -EBADMSG. */
+int netlink_read(const void *data, size_t length, struct netlink_answer *answer);
+
+/* The payload of the first attribute of that type (flag bits ignored) among `length` bytes of attributes; NULL when
+ * there is none or what stands before it is malformed. */
+const void *netlink_find(const void *attributes, size_t length, uint16_t type, size_t *ret_length);
+
+/* The index of a link by name in the socket's namespace, or -errno (-ENODEV: no such link). */
+int netlink_link_index(int fd, const char *name);
+/* Fills in the index of an RTM_NEWLINK, RTM_NEWADDR or RTM_NEWROUTE request that was built without one (a route
+ * carries RTA_OIF 0). `length`: the bytes that are there. 0, or -EBADMSG when the message is none of these. */
+int netlink_set_index(struct nlmsghdr *request, size_t length, uint32_t index);
 
 #endif

@@ -1,0 +1,143 @@
+/* Loads the device program and puts it on a v2 group. */
+#include "internal.h"
+
+#include <base/util.h>
+
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define PROGRAM_NAME "lc_devices"
+
+static int sys_bpf(int command, union bpf_attr *attr)
+{
+    long r = syscall(SYS_bpf, command, attr, sizeof(*attr));
+
+    return r < 0 ? -errno : (int)r;
+}
+
+static int load(const struct bpf_insn *program, size_t count)
+{
+    union bpf_attr attr;
+
+    memset(&attr, 0, sizeof(attr));
+    attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    attr.insns = (uint64_t)(uintptr_t)program;
+    attr.insn_cnt = (uint32_t)count;
+    attr.license = (uint64_t)(uintptr_t) "none needed: no helper is called";
+    memcpy(attr.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
+    return sys_bpf(BPF_PROG_LOAD, &attr);
+}
+
+static int attach(int command, int group_fd, int program_fd)
+{
+    union bpf_attr attr;
+
+    memset(&attr, 0, sizeof(attr));
+    attr.target_fd = (uint32_t)group_fd;
+    attr.attach_bpf_fd = (uint32_t)program_fd;
+    attr.attach_type = BPF_CGROUP_DEVICE;
+    /* Filters of groups above stay in force, and groups below may add theirs. */
+    attr.attach_flags = command == BPF_PROG_ATTACH ? BPF_F_ALLOW_MULTI : 0;
+    return sys_bpf(command, &attr);
+}
+
+/* Is the program with this id one of ours? Returns its descriptor, or -errno. */
+static int open_ours(uint32_t id)
+{
+    struct bpf_prog_info info = { 0 };
+    CLEAN_FD int fd = -EBADF;
+    union bpf_attr attr;
+    int r;
+
+    memset(&attr, 0, sizeof(attr));
+    attr.prog_id = id;
+    fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+    if (fd < 0)
+        return fd;
+    memset(&attr, 0, sizeof(attr));
+    attr.info.bpf_fd = (uint32_t)fd;
+    attr.info.info_len = sizeof(info);
+    attr.info.info = (uint64_t)(uintptr_t)&info;
+    r = sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
+    if (r < 0)
+        return r;
+    return strncmp(info.name, PROGRAM_NAME, sizeof(info.name)) == 0 ? fd_take(&fd) : -ENOENT;
+}
+
+/* A group that was there before may still carry the filter of an earlier container, and all of them must
+ * agree. */
+static int detach_old(int group_fd)
+{
+    enum { PROGRAMS_MAX = 64 }; /* the kernel's own limit for one group */
+    uint32_t ids[PROGRAMS_MAX];
+    union bpf_attr attr;
+    int r;
+
+    memset(&attr, 0, sizeof(attr));
+    attr.query.target_fd = (uint32_t)group_fd;
+    attr.query.attach_type = BPF_CGROUP_DEVICE;
+    attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+    attr.query.prog_cnt = PROGRAMS_MAX;
+    r = sys_bpf(BPF_PROG_QUERY, &attr);
+    for (uint32_t i = 0; r == 0 && i < attr.query.prog_cnt; i++) {
+        CLEAN_FD int fd = open_ours(ids[i]);
+
+        if (fd >= 0)
+            r = attach(BPF_PROG_DETACH, group_fd, fd);
+    }
+    return r;
+}
+
+static int filter_fail(const struct group_dir *dir, int errnum, const char *syscall)
+{
+    struct error_site site = {
+        .errnum = errnum,
+        .stage = "cgroup",
+        .op = "device filter",
+        .syscall = syscall,
+        .object = dir->path,
+        .pointer = "/cgroups/device_access",
+    };
+
+    if (errnum == EPERM || errnum == EACCES)
+        site.hint = "an eBPF device filter needs CAP_BPF and CAP_NET_ADMIN (root) on the host; "
+                    "device_access: true "
+                    "does without";
+    else if (errnum == EINVAL || errnum == ENOSYS)
+        site.hint = "the kernel needs CONFIG_CGROUP_BPF; device_access: true does without a filter";
+    return error_raise(dir->err, &site, NULL);
+}
+
+int device_filter_attach(const struct lc_config *config, const struct group_dir *dir, bool replace)
+{
+    enum { PER_RULE = 7, AROUND = 8 };
+    CLEAN_FREE struct config_device_rule *rules = NULL;
+    CLEAN_FREE struct bpf_insn *program = NULL;
+    CLEAN_FD int fd = -EBADF;
+    size_t count, capacity;
+    int length, r;
+
+    r = device_rules_collect(config, &rules, &count);
+    if (r < 0)
+        return filter_fail(dir, -r, NULL);
+    capacity = count * PER_RULE + AROUND;
+    program = calloc(capacity, sizeof(*program));
+    if (program == NULL)
+        return filter_fail(dir, ENOMEM, NULL);
+    length = cgroup_device_program(rules, count, program, capacity);
+    if (length < 0)
+        return filter_fail(dir, -length, NULL);
+    fd = load(program, (size_t)length);
+    if (fd < 0)
+        return filter_fail(dir, -fd, "bpf(BPF_PROG_LOAD)");
+    r = replace ? detach_old(dir->fd) : 0;
+    if (r < 0)
+        return filter_fail(dir, -r, "bpf(BPF_PROG_DETACH)");
+    r = attach(BPF_PROG_ATTACH, dir->fd, fd);
+    if (r < 0)
+        return filter_fail(dir, -r, "bpf(BPF_PROG_ATTACH)");
+    log_line(
+            dir->log, "cgroup %s: device filter of %zu rules, %d instructions: ok", dir->path, count, length);
+    return 0;
+}

@@ -1,0 +1,297 @@
+/* Making groups, and putting processes into them. */
+#include "internal.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+/* How often the walk starts again when a parent vanishes under it: whoever used it last removes a parent that
+ * carries our mark, perhaps between our look at it and our mkdir in it. */
+#define WALK_TRIES 16
+
+bool is_below(const char *path, const char *mount)
+{
+    size_t length = strlen(mount);
+
+    if (strncmp(path, mount, length) != 0 || path[length] != '/' || path[length + 1] == '\0')
+        return false;
+    for (const char *up = strstr(path + length, "/.."); up != NULL; up = strstr(up + 1, "/..")) {
+        if (up[3] == '/' || up[3] == '\0')
+            return false;
+    }
+    return true;
+}
+
+int walk_fail(
+        const struct walk *walk, size_t length, int errnum, const struct error_site *site, const char *text)
+{
+    struct error_site full = *site;
+    CLEAN_FREE char *object = NULL;
+
+    if (walk->tries_left > 0 && (errnum == ENOENT || errnum == ENODEV))
+        return -errnum;
+    if (full.object == NULL) {
+        object = strndup(walk->group->path, length);
+        full.object = object;
+    }
+    full.errnum = errnum;
+    full.stage = "cgroup";
+    return error_raise(walk->err, &full, text != NULL ? "%s" : NULL, text);
+}
+
+static const char *mkdir_hint(int errnum)
+{
+    switch (errnum) {
+    case EACCES:
+    case EPERM:
+        return "root, or a user to whom the parent group was delegated, may make groups";
+    case EROFS:
+        return "the cgroup file system is mounted read-only here";
+    case EAGAIN:
+        return "the parent group's cgroup.max.depth or cgroup.max.descendants is reached";
+    case ENOTDIR:
+    case EEXIST:
+        return "a file of the parent group has this name; choose another";
+    default:
+        return NULL;
+    }
+}
+
+/* The leaf is as planned: ours to make, or there already. */
+static int make_leaf(const struct walk *walk, int parent_fd, const char *name, size_t length)
+{
+    const struct error_site taken = {
+        .pointer = "/cgroups/name",
+        .syscall = "mkdir",
+        .hint = "another container has the same cgroups.name: each needs its own",
+    };
+
+    if (!walk->group->made)
+        return 0;
+    if (mkdirat(parent_fd, name, 0755) == 0)
+        return 0;
+    if (errno == EEXIST)
+        return walk_fail(walk, length, EBUSY, &taken, "the group was made by another process meanwhile");
+    return walk_fail(walk, length, errno,
+            &(struct error_site){ .syscall = "mkdir", .pointer = "/cgroups/name", .hint = mkdir_hint(errno) },
+            NULL);
+}
+
+/* Opens one component, making it when it is missing. A parent that is ours gets the mark. */
+static int open_parent(const struct walk *walk, int parent_fd, const char *name, size_t length, int *ret_fd)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+    bool ours = false;
+    const char *call = "openat";
+    int fd;
+
+    fd = openat(parent_fd, name, flags);
+    if (fd < 0 && errno == ENOENT) {
+        call = "mkdir";
+        ours = mkdirat(parent_fd, name, 0755) == 0;
+        if (ours || errno == EEXIST)
+            fd = openat(parent_fd, name, flags);
+    }
+    if (fd < 0)
+        return walk_fail(walk, length, errno,
+                &(struct error_site){
+                        .syscall = call, .pointer = "/cgroups/parent", .hint = mkdir_hint(errno) },
+                NULL);
+    /* An ordinary user may not set it; then the parent simply stays. */
+    if (ours)
+        (void)fsetxattr(fd, CGROUP_MARK, "1", 1, 0);
+    *ret_fd = fd;
+    return 0;
+}
+
+static int open_leaf(
+        const struct walk *walk, int parent_fd, const char *name, size_t length, bool *ret_made, int *ret_fd)
+{
+    int fd, r;
+
+    r = make_leaf(walk, parent_fd, name, length);
+    if (r < 0)
+        return r;
+    *ret_made = walk->group->made;
+    fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return walk_fail(walk, length, errno,
+                &(struct error_site){
+                        .syscall = "openat", .pointer = "/cgroups/name", .hint = mkdir_hint(errno) },
+                NULL);
+    *ret_fd = fd;
+    return 0;
+}
+
+/* One step down: what the parent must allow, the directory, what the directory needs. */
+static int step(const struct walk *walk, const struct version *version, int *fd, size_t start, size_t end,
+        bool *ret_made)
+{
+    CLEAN_FREE char *name = strndup(walk->group->path + start, end - start);
+    bool leaf = walk->group->path[end] == '\0';
+    CLEAN_FD int child = -EBADF;
+    int r = 0;
+
+    if (name == NULL)
+        return walk_fail(walk, end, ENOMEM, &(struct error_site){ 0 }, NULL);
+    if (version->before_child != NULL)
+        r = version->before_child(walk, *fd, start - 1);
+    if (r < 0)
+        return r;
+    r = leaf ? open_leaf(walk, *fd, name, end, ret_made, &child) : open_parent(walk, *fd, name, end, &child);
+    if (r < 0)
+        return r;
+    if (version->after_child != NULL)
+        r = version->after_child(walk, *fd, child, end);
+    if (r < 0)
+        return r;
+    fd_close(fd);
+    *fd = fd_take(&child);
+    return 0;
+}
+
+static int walk_down(const struct walk *walk, const struct version *version, bool *ret_made, int *ret_fd)
+{
+    const char *path = walk->group->path;
+    size_t end = strlen(walk->group->mount);
+    CLEAN_FD int fd = open(walk->group->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return walk_fail(walk, end, errno, &(struct error_site){ .syscall = "open" }, NULL);
+    while (path[end] == '/') {
+        size_t start = end + 1;
+        int r;
+
+        end = start + strcspn(path + start, "/");
+        r = step(walk, version, &fd, start, end, ret_made);
+        if (r < 0)
+            return r;
+    }
+    *ret_fd = fd_take(&fd);
+    return 0;
+}
+
+static int make_group(struct walk walk, const struct version *version, bool *ret_made, int *ret_fd)
+{
+    CLEAN_FD int fd = -EBADF;
+    int r;
+
+    if (!is_below(walk.group->path, walk.group->mount))
+        return walk_fail(&walk, strlen(walk.group->path), EINVAL, &(struct error_site){ 0 },
+                "not a group below its mount point");
+    walk.tries_left = WALK_TRIES;
+    do
+        r = walk_down(&walk, version, ret_made, &fd);
+    while (!*ret_made && (r == -ENOENT || r == -ENODEV) && walk.tries_left-- > 0);
+    if (r < 0)
+        return r;
+    walk.tries_left = 0;
+    log_line(walk.log, "cgroup %s (v%d, %s): ok", walk.group->path, walk.group->v2 ? 2 : 1,
+            walk.group->made ? "made" : "was there");
+    r = version->apply(&walk, fd);
+    if (r < 0)
+        return r;
+    *ret_fd = fd_take(&fd);
+    return 0;
+}
+
+/* Groups we never made must not look as if we had. The v2 group is made first, and stays ours when v1 fails.
+ */
+static void disown(struct cgroup_set *set, size_t from, bool v2)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        bool later = set->groups[i].v2 == v2 ? i >= from : v2;
+
+        if (later)
+            set->groups[i].made = false;
+    }
+}
+
+static int make_all(const struct lc_config *config, struct cgroup_set *set, const struct version *version,
+        const struct log *log, int *ret_fd, struct lc_error **err)
+{
+    CLEAN_FD int fd = -EBADF;
+
+    for (size_t i = 0; i < set->count; i++) {
+        struct walk walk = { .config = config, .group = &set->groups[i], .log = log, .err = err };
+        bool made = false;
+        int r;
+
+        if (set->groups[i].v2 != version->v2)
+            continue;
+        fd_close(&fd);
+        r = make_group(walk, version, &made, &fd);
+        if (r < 0) {
+            disown(set, made ? i + 1 : i, version->v2);
+            return r;
+        }
+    }
+    if (ret_fd != NULL)
+        *ret_fd = fd_take(&fd);
+    return 0;
+}
+
+int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const struct log *log, int *ret_fd,
+        struct lc_error **err)
+{
+    return make_all(config, set, &version_2, log, ret_fd, err);
+}
+
+int cgroup_make_v1(
+        const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err)
+{
+    return make_all(config, set, &version_1, log, NULL, err);
+}
+
+static int attach_one(const struct cgroup_group *group, pid_t pid, struct lc_error **err)
+{
+    struct group_dir dir = { .path = group->path, .err = err };
+    CLEAN_FREE char *file = NULL;
+    CLEAN_FD int fd = -EBADF;
+    char text[16];
+    int r;
+
+    if (asprintf(&file, "%s/cgroup.procs", group->path) < 0) {
+        file = NULL;
+        return group_fail(&dir, "cgroup.procs", ENOMEM, NULL, NULL);
+    }
+    fd = open(file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return group_fail(&dir, "cgroup.procs", errno, "open", NULL);
+    (void)snprintf(text, sizeof(text), "%d", (int)pid);
+    r = write_text(fd, text);
+    return r < 0 ? group_fail(&dir, "cgroup.procs", -r, "write", NULL) : 0;
+}
+
+int cgroup_attach(const struct cgroup_set *set, pid_t pid, bool include_v2, struct lc_error **err)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        int r = set->groups[i].v2 && !include_v2 ? 0 : attach_one(&set->groups[i], pid, err);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **err)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct group_dir dir = { .path = set->groups[i].path, .err = err };
+        int fd;
+
+        if (!set->groups[i].v2)
+            continue;
+        fd = open(set->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            return group_fail(&dir, "", errno, "open", NULL);
+        *ret_fd = fd;
+        return 0;
+    }
+    *ret_fd = -EBADF;
+    return 0;
+}

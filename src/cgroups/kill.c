@@ -1,0 +1,120 @@
+/* Killing whatever is in the groups, also in groups that the container made below its own. */
+#include "internal.h"
+
+#include <base/util.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#define DEPTH_MAX 128
+
+struct sweep {
+    int signal; /* 0: only look */
+    pid_t self;
+    size_t others; /* processes found, without ourselves */
+    bool found_self;
+};
+
+static void sweep_processes(int fd, struct sweep *sweep)
+{
+    CLEAN_FREE char *text = NULL;
+    char *next;
+
+    /* A threaded group of v2 gives EOPNOTSUPP: its processes are listed in the domain above. */
+    if (read_text(fd, "cgroup.procs", &text) < 0)
+        return;
+    for (char *at = text; *at != '\0'; at = next + strspn(next, "\n")) {
+        long pid = strtol(at, &next, 10);
+
+        if (next == at)
+            return;
+        if (pid == sweep->self) {
+            sweep->found_self = true;
+            continue;
+        }
+        sweep->others++;
+        /* 0 stands for a process outside of our pid namespace, but means our process group to kill(). */
+        if (sweep->signal != 0 && pid > 0)
+            (void)kill((pid_t)pid, sweep->signal);
+    }
+}
+
+static void sweep_tree(int fd_consumed, struct sweep *sweep, int depth)
+{
+    struct dirent *entry;
+    DIR *directory;
+
+    sweep_processes(fd_consumed, sweep);
+    directory = fdopendir(fd_consumed);
+    if (directory == NULL) {
+        fd_close(&fd_consumed);
+        return;
+    }
+    while (depth < DEPTH_MAX && (entry = readdir(directory)) != NULL) {
+        int fd;
+
+        if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0)
+            sweep_tree(fd, sweep, depth + 1);
+    }
+    (void)closedir(directory);
+}
+
+static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
+{
+    int fd = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    sweep->others = 0;
+    sweep->found_self = false;
+    if (fd < 0)
+        return -errno;
+    sweep_tree(fd, sweep, 0);
+    return 0;
+}
+
+/* All at once and without a race; not when we are in there ourselves, and not before Linux 5.14. */
+static void kill_at_once(const struct cgroup_group *group)
+{
+    struct group_dir dir = { .fd = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
+        .path = group->path };
+
+    if (dir.fd >= 0)
+        (void)group_write(&dir, "cgroup.kill", "1", NULL);
+    fd_close(&dir.fd);
+}
+
+static int kill_group(const struct cgroup_group *group, int64_t deadline)
+{
+    struct sweep sweep = { .self = getpid() };
+    unsigned step_us = 0;
+    int r;
+
+    r = sweep_group(group, &sweep);
+    if (r == 0 && sweep.others > 0 && group->v2 && !sweep.found_self)
+        kill_at_once(group);
+    sweep.signal = SIGKILL;
+    while (r == 0 && sweep.others > 0) {
+        r = sweep_group(group, &sweep);
+        if (r == 0 && sweep.others > 0 && !pause_until(deadline, &step_us))
+            return -ETIMEDOUT;
+    }
+    return r == -ENOENT ? 0 : r;
+}
+
+int cgroup_kill(const struct cgroup_set *set, int timeout_ms)
+{
+    int64_t deadline = now_ms() + timeout_ms;
+    int first = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        int r = set->groups[i].made ? kill_group(&set->groups[i], deadline) : 0;
+
+        if (first == 0)
+            first = r;
+    }
+    return first;
+}

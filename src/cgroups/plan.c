@@ -1,0 +1,342 @@
+/* Which groups a configuration needs. Looks, but changes nothing. */
+#include "internal.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+struct planner {
+    const struct lc_config *config;
+    struct layout layout;
+    struct cgroup_set set;
+    char *below; /* "parent/name", normalised */
+    struct lc_error **err;
+};
+
+static void planner_done(struct planner *planner)
+{
+    layout_done(&planner->layout);
+    cgroup_set_done(&planner->set);
+    free(planner->below);
+}
+
+void cgroup_set_done(struct cgroup_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        free(set->groups[i].path);
+        free(set->groups[i].mount);
+    }
+    *set = (struct cgroup_set){ 0 };
+}
+
+static int out_of_memory(struct lc_error **err)
+{
+    return error_raise(err, &(struct error_site){ .errnum = ENOMEM, .stage = "cgroup" }, NULL);
+}
+
+/* Appends "/component" for each component of text; a step upwards would leave the limits of the parent. */
+static int add_components(char *out, const char *text, const char *pointer, struct lc_error **err)
+{
+    const struct error_site site = {
+        .errnum = EINVAL,
+        .stage = "cgroup",
+        .pointer = pointer,
+        .hint = "use plain names, with '/' between parents",
+    };
+
+    while (*text != '\0') {
+        size_t length = strcspn(text, "/");
+        bool dots = length > 0 && length <= 2 && strspn(text, ".") >= length;
+
+        if (dots || memchr(text, '\n', length) != NULL || length > 255)
+            return error_raise(err, &site, "\"%s\" is not a path of a control group", text);
+        if (length > 0) {
+            *out++ = '/';
+            memcpy(out, text, length);
+            out += length;
+            *out = '\0';
+        }
+        text += length;
+        text += *text == '/';
+    }
+    return 0;
+}
+
+static int plan_path(struct planner *planner, const char *fallback_name)
+{
+    const char *parent = planner->config->cgroups.parent, *name = planner->config->cgroups.name;
+    int r = 0;
+
+    if (name == NULL)
+        name = fallback_name;
+    if (name == NULL || name[0] == '\0' || strchr(name, '/') != NULL)
+        return error_raise(planner->err,
+                &(struct error_site){ .errnum = EINVAL, .stage = "cgroup", .pointer = "/cgroups/name" },
+                "\"%s\" is not a name of a control group", name != NULL ? name : "");
+    planner->below = calloc(1, (parent != NULL ? strlen(parent) : 0) + strlen(name) + 3);
+    if (planner->below == NULL)
+        return out_of_memory(planner->err);
+    if (parent != NULL)
+        r = add_components(planner->below, parent, "/cgroups/parent", planner->err);
+    if (r < 0)
+        return r;
+    return add_components(planner->below + strlen(planner->below), name, "/cgroups/name", planner->err);
+}
+
+/* A new group at mount + base + below; takes the mount over. */
+static int add_group(
+        struct planner *planner, char *mount_consumed, const char *base, bool v2, uint32_t controllers)
+{
+    struct cgroup_group *group = &planner->set.groups[planner->set.count];
+
+    if (planner->set.count == CGROUP_HIERARCHIES_MAX) {
+        free(mount_consumed);
+        return out_of_memory(planner->err);
+    }
+    *group = (struct cgroup_group){ .mount = mount_consumed, .v2 = v2, .controllers = controllers };
+    planner->set.count++;
+    if (asprintf(&group->path, "%s%s%s", mount_consumed, base, planner->below) < 0) {
+        group->path = NULL;
+        return out_of_memory(planner->err);
+    }
+    return 0;
+}
+
+/* The key that needs a controller, for messages; false when nothing does. */
+static bool needs(
+        const struct config_cgroups *cgroups, enum cgroup_controller controller, char *pointer, size_t size)
+{
+    if (controller == CGROUP_DEVICES) {
+        (void)snprintf(pointer, size, "/cgroups/device_access");
+        return !cgroups->device_access;
+    }
+    for (size_t i = 0; i < n_limit_rows; i++) {
+        if (limit_rows[i].controller == controller && limit_is_set(cgroups, &limit_rows[i])) {
+            limit_pointer(&limit_rows[i], pointer, size);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse(struct planner *planner, enum cgroup_controller controller, const char *why)
+{
+    char pointer[64];
+
+    (void)needs(&planner->config->cgroups, controller, pointer, sizeof(pointer));
+    return error_raise(planner->err,
+            &(struct error_site){
+                    .errnum = ENOTSUP,
+                    .stage = "cgroup",
+                    .pointer = pointer,
+                    .hint = controller == CGROUP_DEVICES
+                                    ? "mount a cgroup hierarchy, or set device_access to true to do without "
+                                      "a device filter"
+                                    : "enable the controller on this host, or leave the key out",
+            },
+            "the %s controller %s", controller_name(controller), why);
+}
+
+/* A limit whose file one version lacks. */
+static int check_files(struct planner *planner, uint32_t controllers, int version)
+{
+    for (size_t i = 0; i < n_limit_rows; i++) {
+        const struct limit_row *row = &limit_rows[i];
+        char pointer[64];
+
+        if ((controllers & CGROUP_BIT(row->controller)) == 0 || (version == 1 ? row->v1 : row->v2) != NULL ||
+                !limit_is_set(&planner->config->cgroups, row))
+            continue;
+        limit_pointer(row, pointer, sizeof(pointer));
+        return error_raise(planner->err,
+                &(struct error_site){
+                        .errnum = ENOTSUP,
+                        .stage = "cgroup",
+                        .pointer = pointer,
+                        .hint = "this limit exists in cgroup v2 only; leave the key out",
+                },
+                "the %s controller is a cgroup v%d one on this host and has no such limit",
+                controller_name(row->controller), version);
+    }
+    if (version == 1 && (controllers & CGROUP_BIT(CGROUP_DEVICES)) != 0)
+        return device_rules_check_v1(planner->config, planner->err);
+    return 0;
+}
+
+static unsigned first_bit(uint32_t bits)
+{
+    return (unsigned)__builtin_ctz(bits);
+}
+
+/* Adds a group for every v1 hierarchy that has a needed controller, and takes those off `needed`. */
+static int plan_v1(struct planner *planner, uint32_t *needed)
+{
+    for (size_t i = 0; i < planner->layout.n_v1; i++) {
+        const struct layout_hierarchy *hierarchy = &planner->layout.v1[i];
+        uint32_t here = hierarchy->controllers & *needed;
+        char *mount;
+        int r;
+
+        if (here == 0)
+            continue;
+        r = layout_mount_v1(hierarchy, &mount);
+        if (r < 0)
+            return refuse(planner, first_bit(here), "is in a cgroup v1 hierarchy that is not mounted here");
+        /* Without CPUs nothing can be attached, so cpuset counts whenever it shares the hierarchy. */
+        r = add_group(planner, mount, "", false, here | (hierarchy->controllers & CGROUP_BIT(CGROUP_CPUSET)));
+        if (r == 0)
+            r = check_files(planner, here, 1);
+        if (r < 0)
+            return r;
+        *needed &= ~here;
+    }
+    return 0;
+}
+
+/* Root works from the top of what is mounted; a user only below the group that was handed to him. */
+static const char *v2_base(const struct planner *planner)
+{
+    if (geteuid() == 0 || strcmp(planner->layout.v2_path, "/") == 0)
+        return "";
+    return planner->layout.v2_path;
+}
+
+/* What the v2 hierarchy offers at the place where we begin. */
+static int v2_controllers(const char *mount, const char *base, uint32_t *ret_controllers)
+{
+    CLEAN_FREE char *path = NULL, *text = NULL;
+    int r;
+
+    if (asprintf(&path, "%s%s/cgroup.controllers", mount, base) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    r = read_text(AT_FDCWD, path, &text);
+    if (r == 0)
+        *ret_controllers = controllers_parse(text);
+    return r;
+}
+
+static int plan_v2(struct planner *planner, uint32_t needed)
+{
+    uint32_t offered = 0, real = needed & ~CGROUP_BIT(CGROUP_DEVICES);
+    const char *base;
+    char *mount;
+    int r;
+
+    if (planner->layout.v2_path == NULL || layout_mount_v2(&mount) < 0)
+        return refuse(planner, first_bit(needed), "is in no cgroup hierarchy that is mounted here");
+    base = v2_base(planner);
+    r = add_group(planner, mount, base, true, needed);
+    if (r < 0 || real == 0)
+        return r;
+    r = v2_controllers(mount, base, &offered);
+    if (r < 0)
+        return refuse(planner, first_bit(real), "cannot be looked up: cgroup.controllers is not readable");
+    if ((real & ~offered) != 0)
+        return refuse(planner, first_bit(real & ~offered),
+                base[0] == '\0' ? "is in no cgroup hierarchy of this host"
+                                : "is not handed down to this user's group");
+    return check_files(planner, needed, 2);
+}
+
+/* No controller is needed: one group all the same, to find the container's processes again. */
+static int plan_tracking(struct planner *planner)
+{
+    static const char *const usual[] = { "name=systemd", "name=", "pids", "freezer", "" };
+    char *mount;
+
+    if (planner->layout.v2_path != NULL && layout_mount_v2(&mount) == 0)
+        return add_group(planner, mount, v2_base(planner), true, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+        for (size_t j = 0; j < planner->layout.n_v1; j++) {
+            const struct layout_hierarchy *hierarchy = &planner->layout.v1[j];
+
+            if (strncmp(hierarchy->names, usual[i], strlen(usual[i])) == 0 &&
+                    layout_mount_v1(hierarchy, &mount) == 0)
+                return add_group(
+                        planner, mount, "", false, hierarchy->controllers & CGROUP_BIT(CGROUP_CPUSET));
+        }
+    }
+    return error_raise(planner->err,
+            &(struct error_site){
+                    .errnum = ENOTSUP,
+                    .stage = "cgroup",
+                    .pointer = "/cgroups",
+                    .hint = "mount cgroup2 on /sys/fs/cgroup, or leave cgroups out",
+            },
+            "no cgroup hierarchy is mounted here");
+}
+
+/* Fills in `made`, and refuses to share a group with processes that are not ours. */
+static int look_at(struct cgroup_group *group, struct lc_error **err)
+{
+    CLEAN_FREE char *file = NULL, *processes = NULL;
+    struct error_site site = { .stage = "cgroup", .object = group->path, .pointer = "/cgroups/name" };
+    int r;
+
+    if (asprintf(&file, "%s/cgroup.procs", group->path) < 0) {
+        file = NULL;
+        return out_of_memory(err);
+    }
+    r = read_text(AT_FDCWD, file, &processes);
+    group->made = r == -ENOENT;
+    if (r == -ENOENT || (r == 0 && processes[0] == '\0'))
+        return 0;
+    if (r == 0) {
+        site.errnum = EBUSY;
+        site.hint = "choose another name, or end those processes first";
+        return error_raise(err, &site, "the group exists and has processes");
+    }
+    site.errnum = -r;
+    if (r == -EOPNOTSUPP)
+        site.hint = "the group is a threaded one, which cannot hold processes; choose another";
+    return error_raise(err, &site, "cannot read its processes");
+}
+
+static int plan_groups(struct planner *planner)
+{
+    const struct config_cgroups *cgroups = &planner->config->cgroups;
+    uint32_t needed = 0;
+    char pointer[64];
+    int r;
+
+    for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
+        if (needs(cgroups, i, pointer, sizeof(pointer)))
+            needed |= CGROUP_BIT(i);
+    }
+    if (needed == 0)
+        return plan_tracking(planner);
+    r = plan_v1(planner, &needed);
+    if (r == 0 && needed != 0)
+        r = plan_v2(planner, needed);
+    return r;
+}
+
+int cgroup_plan(const struct lc_config *config, const char *fallback_name, struct cgroup_set *ret_set,
+        struct lc_error **err)
+{
+    CLEANUP(planner_done) struct planner planner = { .config = config, .err = err };
+    int r;
+
+    if (!config->cgroups.present) {
+        *ret_set = (struct cgroup_set){ 0 };
+        return 0;
+    }
+    r = limits_check(&config->cgroups, err);
+    if (r == 0)
+        r = plan_path(&planner, fallback_name);
+    if (r == 0)
+        r = layout_read(&planner.layout, err);
+    if (r == 0)
+        r = plan_groups(&planner);
+    for (size_t i = 0; r == 0 && i < planner.set.count; i++)
+        r = look_at(&planner.set.groups[i], err);
+    if (r < 0)
+        return r;
+    *ret_set = planner.set;
+    planner.set = (struct cgroup_set){ 0 };
+    return 0;
+}

@@ -1,0 +1,93 @@
+/* What is particular to cgroup v2. */
+#include "internal.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SUBTREE "cgroup.subtree_control"
+
+static int enable_fail(const struct walk *walk, size_t length, int errnum)
+{
+    struct error_site site = { .syscall = "write", .pointer = "/cgroups/parent" };
+    const char *text = NULL;
+    CLEAN_FREE char *object = NULL;
+
+    if (asprintf(&object, "%.*s/" SUBTREE, (int)length, walk->group->path) < 0)
+        object = NULL;
+    site.object = object;
+    switch (errnum) {
+    case EBUSY:
+        text = "a group with processes of its own cannot hand controllers to groups below it";
+        site.hint =
+                "choose a parent that has no processes, or move them into a group below it; a user gets one "
+                "from: systemd-run --user --scope -p Delegate=yes";
+        break;
+    case EOPNOTSUPP:
+        text = "the parent group is threaded, or invalid because a group above it is";
+        site.hint = "choose a parent whose cgroup.type is domain";
+        break;
+    case ENOENT:
+        text = "the parent group was not given a controller that is needed here";
+        site.hint = "enable it in " SUBTREE " of the groups above";
+        break;
+    case EACCES:
+    case EPERM:
+        site.hint = "this user was not delegated the parent group";
+        break;
+    default:
+        break;
+    }
+    return walk_fail(walk, length, errnum, &site, text);
+}
+
+/* Hands the needed controllers to the children of a directory, if they do not have them yet: the write itself
+ * is slow, and forbidden above a delegated group. */
+static int enable(const struct walk *walk, int fd, size_t length)
+{
+    uint32_t missing = walk->group->controllers & ~CGROUP_BIT(CGROUP_DEVICES);
+    CLEAN_FREE char *enabled = NULL;
+    CLEAN_FD int control = -EBADF;
+    char line[128] = "";
+    size_t used = 0;
+    int r;
+
+    if (missing == 0)
+        return 0;
+    r = read_text(fd, SUBTREE, &enabled);
+    if (r < 0)
+        return enable_fail(walk, length, -r);
+    missing &= ~controllers_parse(enabled);
+    if (missing == 0)
+        return 0;
+    for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
+        if ((missing & CGROUP_BIT(i)) != 0)
+            used += (size_t)snprintf(
+                    line + used, sizeof(line) - used, "%s+%s", used > 0 ? " " : "", controller_name(i));
+    }
+    control = openat(fd, SUBTREE, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    r = control < 0 ? -errno : write_text(control, line);
+    if (r < 0)
+        return enable_fail(walk, length, -r);
+    log_line(walk->log, "cgroup %.*s/" SUBTREE " = %s: ok", (int)length, walk->group->path, line);
+    return 0;
+}
+
+static int apply(const struct walk *walk, int fd)
+{
+    const struct config_cgroups *cgroups = &walk->config->cgroups;
+    struct group_dir dir = { .fd = fd, .path = walk->group->path, .log = walk->log, .err = walk->err };
+    uint32_t controllers = walk->group->controllers;
+    int r;
+
+    r = group_write_limits(&dir, cgroups, walk->group);
+    if (r == 0 && (controllers & CGROUP_BIT(CGROUP_CPUSET)) != 0)
+        r = cpuset_check_effective(&dir, cgroups);
+    if (r == 0 && (controllers & CGROUP_BIT(CGROUP_DEVICES)) != 0)
+        r = device_filter_attach(walk->config, &dir, !walk->group->made);
+    return r;
+}
+
+const struct version version_2 = { .v2 = true, .before_child = enable, .apply = apply };

@@ -1,0 +1,295 @@
+/* cgroups: where the group is, and its limits as a table of ranges. */
+#include "reader.h"
+
+#include <base/buffer.h>
+#include <base/util.h>
+
+#include <ctype.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CPUS_MAX 65535
+#define NAME_LENGTH_MAX 255
+#define RULES_MAX 1024
+
+const char *const config_limit_keys[LIMIT_MAX_] = {
+    [LIMIT_MEMORY] = "memory",
+    [LIMIT_MEMORY_SWAP] = "memory_swap",
+    [LIMIT_MEMORY_RESERVATION] = "memory_reservation",
+    [LIMIT_MEMORY_HIGH] = "memory_high",
+    [LIMIT_CPU_SHARES] = "cpu_shares",
+    [LIMIT_CPU_QUOTA] = "cpu_quota",
+    [LIMIT_CPU_PERIOD] = "cpu_period",
+    [LIMIT_PIDS] = "pids_limit",
+};
+
+/* What the kernel takes. 0 always means "not set": it is the zero value of the original's type. */
+static const struct {
+    int64_t min, max;
+    bool unlimited; /* -1 lifts the limit */
+} ranges[LIMIT_MAX_] = {
+    [LIMIT_MEMORY] = { 1, INT64_MAX, false },
+    [LIMIT_MEMORY_SWAP] = { 1, INT64_MAX, true },
+    [LIMIT_MEMORY_RESERVATION] = { 1, INT64_MAX, false },
+    [LIMIT_MEMORY_HIGH] = { 1, INT64_MAX, false },
+    [LIMIT_CPU_SHARES] = { 2, 262144, false },
+    [LIMIT_CPU_QUOTA] = { 1000, INT64_MAX, true },
+    [LIMIT_CPU_PERIOD] = { 1000, 1000000, false },
+    [LIMIT_PIDS] = { 1, 4194304, true },
+};
+
+static void read_limit(struct reader *reader, const struct node *node, void *target)
+{
+    struct config_cgroups *cgroups = target;
+    enum config_limit limit = 0;
+    char expected[96], top[40] = "up";
+    int64_t value;
+
+    while (strcmp(config_limit_keys[limit], node->key) != 0)
+        limit++;
+    value = json_integer_value(node->json);
+    if (json_is_integer(node->json) && ((value >= ranges[limit].min && value <= ranges[limit].max) ||
+                                               value == 0 || (value == -1 && ranges[limit].unlimited))) {
+        cgroups->limits[limit] = (struct config_number){ .set = value != 0, .value = value };
+        return;
+    }
+    if (ranges[limit].max != INT64_MAX)
+        (void)snprintf(top, sizeof(top), "to %lld", (long long)ranges[limit].max);
+    (void)snprintf(expected, sizeof(expected), "an integer from %lld %s, or 0 for none%s",
+            (long long)ranges[limit].min, top, ranges[limit].unlimited ? ", or -1 for unlimited" : "");
+    complain_expected(reader, node, expected);
+}
+
+/* "0-3,5" */
+static bool is_cpu_list(const char *text)
+{
+    for (;;) {
+        unsigned long range[2] = { 0, CPUS_MAX };
+        char *end;
+
+        for (int i = 0; i < 2; i++) {
+            if (!isdigit((unsigned char)*text))
+                return false;
+            range[i] = strtoul(text, &end, 10);
+            text = end;
+            if (range[i] > CPUS_MAX || i == 1 || *text != '-')
+                break;
+            text++;
+        }
+        if (range[0] > CPUS_MAX || range[1] > CPUS_MAX || range[0] > range[1])
+            return false;
+        if (*text == '\0')
+            return true;
+        if (*text++ != ',')
+            return false;
+    }
+}
+
+static void read_cpu_list(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+
+    if (text == NULL || (*text != '\0' && !is_cpu_list(text)))
+        complain_expected(reader, node, "a list of numbers and ranges, like \"0-3,5\"");
+    else if (*text != '\0')
+        *(const char **)target = keep(reader, text);
+}
+
+/* A directory that is none of the kernel's own files ("cgroup.procs") and does not spoil /proc/PID/cgroup. */
+static bool is_group_name(const char *name, size_t length)
+{
+    if (length == 0 || length > NAME_LENGTH_MAX || (length >= 7 && memcmp(name, "cgroup.", 7) == 0))
+        return false;
+    if (*name == '.' && (length == 1 || (length == 2 && name[1] == '.')))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static void read_name(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+
+    if (text == NULL || strchr(text, '/') != NULL || !is_group_name(text, strlen(text)))
+        complain_expected(
+                reader, node, "the name of one directory, neither empty nor \"..\" nor \"cgroup.*\"");
+    else
+        *(const char **)target = keep(reader, text);
+}
+
+/* Kept relative and without doubled slashes: it is below the mount of each hierarchy. */
+static void read_parent(struct reader *reader, const struct node *node, void *target)
+{
+    const char *rest = json_string_value(node->json);
+    struct buffer path = { 0 };
+    bool good = rest != NULL;
+
+    while (good && *(rest += strspn(rest, "/")) != '\0') {
+        size_t length = strcspn(rest, "/");
+
+        good = is_group_name(rest, length);
+        if (path.length > 0)
+            buffer_text(&path, "/");
+        buffer_add(&path, rest, length);
+        rest += length;
+    }
+    buffer_add(&path, "", 1);
+    reader->no_memory |= path.failed;
+    if (!good)
+        complain_expected(reader, node, "a path of directory names, none of them \"..\" or \"cgroup.*\"");
+    else if (!path.failed)
+        *(const char **)target = keep(reader, path.data);
+    buffer_done(&path);
+}
+
+static void read_driver(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+
+    (void)target;
+    if (text != NULL && strcmp(text, "systemd") == 0)
+        complain(reader, node, "the driver \"systemd\" is not supported by this version of libcontainer");
+    else if (text == NULL || strcmp(text, "fs") != 0)
+        complain_expected(reader, node, "\"fs\"");
+}
+
+static void read_unit_properties(struct reader *reader, const struct node *node, void *target)
+{
+    (void)target;
+    complain_key(reader, node, NULL,
+            "\"unit_properties\" is not supported by this version of libcontainer: it needs the systemd "
+            "driver, "
+            "which this build does not have yet");
+}
+
+static void read_rule_type(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+
+    if (text == NULL || strlen(text) != 1 || strchr("abc", *text) == NULL)
+        complain_expected(reader, node, "\"a\", \"b\" or \"c\"");
+    else
+        *(char *)target = *text;
+}
+
+static void read_rule_number(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+    json_int_t value = json_integer_value(node->json);
+
+    if (text != NULL && strcmp(text, "*") == 0)
+        *(int64_t *)target = -1;
+    else if (json_is_integer(node->json) && value >= 0 && value <= UINT32_MAX)
+        *(int64_t *)target = value;
+    else
+        complain_expected(reader, node, "a device number or \"*\"");
+}
+
+static void read_rule_access(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+    size_t length = text != NULL ? strlen(text) : 0;
+    bool good = length > 0 && text[strspn(text, "rwm")] == '\0';
+
+    for (size_t i = 0; good && i < length; i++)
+        good = strchr(text + i + 1, text[i]) == NULL;
+    if (good)
+        *(const char **)target = keep(reader, text);
+    else
+        complain_expected(reader, node, "letters of \"rwm\", each at most once");
+}
+
+static void read_rule(struct reader *reader, const struct node *node, struct config_device_rule *rule)
+{
+    static const struct key keys[] = {
+        { "allow", read_bool, offsetof(struct config_device_rule, allow) },
+        { "type", read_rule_type, offsetof(struct config_device_rule, type) },
+        { "major", read_rule_number, offsetof(struct config_device_rule, major) },
+        { "minor", read_rule_number, offsetof(struct config_device_rule, minor) },
+        { "access", read_rule_access, offsetof(struct config_device_rule, access) },
+    };
+
+    *rule = (struct config_device_rule){ .type = 'a', .major = -1, .minor = -1, .access = "rwm" };
+    read_object(reader, node, keys, ARRAY_SIZE(keys), rule);
+    if (!json_is_object(node->json))
+        return;
+    (void)require_key(reader, node, "allow");
+    if (rule->type == 'a' && (rule->major >= 0 || rule->minor >= 0))
+        complain(reader, node, "a rule for one device number needs the type \"c\" or \"b\"");
+}
+
+static void read_rules(struct reader *reader, const struct node *node, void *target)
+{
+    struct config_cgroups *cgroups = target;
+
+    if (!get_array(reader, node, "an array of device rules", RULES_MAX))
+        return;
+    cgroups->rules = keep_array(reader, json_array_size(node->json), sizeof(*cgroups->rules));
+    if (cgroups->rules == NULL)
+        return;
+    cgroups->n_rules = json_array_size(node->json);
+    for (size_t i = 0; i < cgroups->n_rules; i++) {
+        struct node item = node_item(node, i);
+
+        read_rule(reader, &item, &cgroups->rules[i]);
+    }
+}
+
+static void check_cgroups(
+        struct reader *reader, const struct node *node, const struct config_cgroups *cgroups)
+{
+    const struct config_number *memory = &cgroups->limits[LIMIT_MEMORY];
+    const struct config_number *swap = &cgroups->limits[LIMIT_MEMORY_SWAP];
+    struct node swap_node = node_member(node, "memory_swap"), rules = node_member(node, "devices");
+
+    if (swap->set && swap->value > 0 && !memory->set)
+        complain(reader, &swap_node, "memory_swap is memory and swap together: it needs \"memory\"");
+    else if (swap->set && swap->value > 0 && swap->value < memory->value)
+        complain(reader, &swap_node,
+                "memory_swap is memory and swap together: expected at least %lld, found %lld",
+                (long long)memory->value, (long long)swap->value);
+    if (cgroups->device_access && cgroups->n_rules > 0)
+        complain(reader, &rules, "device_access is true, so no device rule can have an effect");
+}
+
+#define FIELD(field) offsetof(struct config_cgroups, field)
+static const struct key keys[] = {
+    { "parent", read_parent, FIELD(parent) },
+    { "name", read_name, FIELD(name) },
+    { "device_access", read_bool, FIELD(device_access) },
+    { "memory", read_limit, 0 },
+    { "memory_swap", read_limit, 0 },
+    { "memory_reservation", read_limit, 0 },
+    { "memory_high", read_limit, 0 },
+    { "cpu_shares", read_limit, 0 },
+    { "cpu_quota", read_limit, 0 },
+    { "cpu_period", read_limit, 0 },
+    { "pids_limit", read_limit, 0 },
+    { "cpuset_cpus", read_cpu_list, FIELD(cpuset_cpus) },
+    { "cpuset_mems", read_cpu_list, FIELD(cpuset_mems) },
+    { "devices", read_rules, 0 },
+    { "driver", read_driver, 0 },
+    { "unit_properties", read_unit_properties, 0 },
+    { "cpu_burst", read_unsupported, 0 },
+    { "io_weight", read_unsupported, 0 },
+    { "io_max", read_unsupported, 0 },
+    { "hugetlb", read_unsupported, 0 },
+    { "rdma", read_unsupported, 0 },
+    { "unified", read_unsupported, 0 },
+    { "freezer", read_unsupported, 0 },
+};
+
+void read_cgroups(struct reader *reader, const struct node *node, void *target)
+{
+    struct lc_config *config = target;
+    unsigned before = reader->complaints;
+
+    config->cgroups.present = true;
+    config->cgroups.parent = "nsinit";
+    read_object(reader, node, keys, ARRAY_SIZE(keys), &config->cgroups);
+    if (reader->complaints == before)
+        check_cgroups(reader, node, &config->cgroups);
+}

@@ -1,0 +1,65 @@
+/* The only file of this room that touches the system: reads a configuration from a directory. */
+#include "reader.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static int raise_system(struct lc_error **err, const char *syscall, const char *file, const char *hint)
+{
+    struct error_site site = {
+        .stage = "config", .errnum = errno, .syscall = syscall, .object = file, .hint = hint
+    };
+
+    return error_raise(err, &site, NULL);
+}
+
+/* Reads until the end, or one byte more than is allowed; that byte makes config_parse refuse it. */
+static int read_all(int fd, char *text, size_t capacity, size_t *ret_length)
+{
+    size_t length = 0;
+
+    while (length < capacity) {
+        ssize_t got = read(fd, text + length, capacity - length);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        length += (size_t)got;
+    }
+    *ret_length = length;
+    return 0;
+}
+
+int config_load(int dirfd, const char *name, const char *file, const struct config_options *options,
+        struct lc_config **ret, struct lc_error **err)
+{
+    const struct error_site irregular = { .stage = "config", .object = file };
+    CLEAN_FREE char *text = NULL;
+    CLEAN_FD int fd = -EBADF;
+    struct stat status;
+    size_t capacity, length;
+
+    /* Without O_NONBLOCK a FIFO in this place would hang us. */
+    fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return raise_system(err, "openat", file,
+                errno == ENOENT ? "`nsinit spec > container.json` makes one to start from" : NULL);
+    if (fstat(fd, &status) < 0)
+        return raise_system(err, "fstat", file, NULL);
+    if (!S_ISREG(status.st_mode))
+        return error_raise(err, &irregular, "not a regular file");
+    /* The size may change while we read, and is 0 for files of /proc. */
+    capacity = status.st_size > 0 && status.st_size < (off_t)TEXT_MAX ? (size_t)status.st_size + 4096
+                                                                      : TEXT_MAX + 1;
+    text = malloc(capacity);
+    if (text == NULL)
+        return raise_system(err, "malloc", file, NULL);
+    if (read_all(fd, text, capacity, &length) < 0)
+        return raise_system(err, "read", file, NULL);
+    return config_parse(text, length, file, options, ret, err);
+}

@@ -1,0 +1,274 @@
+/* Where things stand in the text. jansson builds the tree but forgets positions; they are needed only when
+ * something is wrong, so they are found again by this scanner, which trusts nothing and never fails on broken
+ * text. */
+#include "reader.h"
+
+#include <base/buffer.h>
+#include <base/util.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum token_kind { TOKEN_END, TOKEN_KEY, TOKEN_VALUE, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_OTHER };
+
+/* One open bracket, and the member that is being read in it. */
+struct frame {
+    bool array, inside, key_next;
+    size_t index;
+    size_t key, key_length; /* the raw name, quotes included */
+};
+
+struct scanner {
+    const char *text;
+    size_t length;
+    size_t start, end; /* the current token */
+    enum token_kind kind;
+    bool too_deep;
+    int depth;
+    struct frame frames[DEPTH_MAX + 1]; /* [0] is the file itself */
+};
+
+static void scan_open(struct scanner *s, bool array)
+{
+    if (s->depth == DEPTH_MAX) {
+        s->too_deep = true;
+        s->kind = TOKEN_END;
+        return;
+    }
+    s->frames[s->depth].inside = true;
+    s->frames[++s->depth] = (struct frame){ .array = array, .key_next = !array };
+    s->kind = TOKEN_OPEN;
+}
+
+static void scan_string(struct scanner *s, struct frame *top)
+{
+    while (s->end < s->length && s->text[s->end] != '"')
+        s->end += s->text[s->end] == '\\' ? 2 : 1;
+    s->end = s->end < s->length ? s->end + 1 : s->length;
+    s->kind = top->key_next ? TOKEN_KEY : TOKEN_VALUE;
+    top->inside = true;
+    if (top->key_next) {
+        top->key_next = false;
+        top->key = s->start;
+        top->key_length = s->end - s->start;
+    }
+}
+
+static void scan_word(struct scanner *s, struct frame *top)
+{
+    while (s->end < s->length && strchr(" \t\r\n,:{}[]\"", s->text[s->end]) == NULL)
+        s->end++;
+    s->kind = top->key_next ? TOKEN_OTHER : TOKEN_VALUE;
+    top->inside = !top->key_next;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool scan_next(struct scanner *s)
+{
+    struct frame *top = &s->frames[s->depth];
+
+    if (s->kind == TOKEN_VALUE || s->kind == TOKEN_CLOSE)
+        top->inside = false;
+    while (s->end < s->length && is_space(s->text[s->end]))
+        s->end++;
+    s->start = s->end;
+    s->kind = TOKEN_END;
+    if (s->too_deep || s->start >= s->length)
+        return false;
+    s->end++;
+    switch (s->text[s->start]) {
+    case '{':
+    case '[':
+        scan_open(s, s->text[s->start] == '[');
+        break;
+    case '}':
+    case ']':
+        s->kind = TOKEN_CLOSE;
+        s->depth -= s->depth > 0;
+        break;
+    case ',':
+        s->kind = TOKEN_OTHER;
+        top->inside = false;
+        top->key_next = s->depth > 0 && !top->array;
+        top->index++;
+        break;
+    case ':':
+        s->kind = TOKEN_OTHER;
+        break;
+    case '"':
+        scan_string(s, top);
+        break;
+    default:
+        scan_word(s, top);
+    }
+    return s->kind != TOKEN_END;
+}
+
+/* The member's name without quotes and escapes; jansson undoes the escapes. */
+static void add_decoded_key(const struct scanner *s, const struct frame *frame, struct buffer *out)
+{
+    const char *raw = s->text + frame->key;
+    json_t *decoded;
+
+    if (memchr(raw, '\\', frame->key_length) == NULL) {
+        if (frame->key_length >= 2)
+            buffer_add(out, raw + 1, frame->key_length - 2);
+        return;
+    }
+    decoded = json_loadb(raw, frame->key_length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    if (json_is_string(decoded))
+        buffer_add(out, json_string_value(decoded), json_string_length(decoded));
+    else
+        buffer_add(out, raw, frame->key_length);
+    json_decref(decoded);
+}
+
+static void add_escaped(struct buffer *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '~')
+            buffer_text(out, "~0");
+        else if (text[i] == '/')
+            buffer_text(out, "~1");
+        else
+            buffer_add(out, &text[i], 1);
+    }
+}
+
+/* One reference token of a JSON pointer, escaped. */
+static void add_component(const struct scanner *s, const struct frame *frame, struct buffer *out)
+{
+    struct buffer key = { 0 };
+
+    if (frame->array) {
+        buffer_printf(out, "%zu", frame->index);
+        return;
+    }
+    add_decoded_key(s, frame, &key);
+    add_escaped(out, key.data, key.length);
+    buffer_done(&key);
+}
+
+static char *scan_pointer(const struct scanner *s)
+{
+    struct buffer out = { 0 };
+
+    for (int i = 1; i <= s->depth && s->frames[i].inside; i++) {
+        buffer_text(&out, "/");
+        add_component(s, &s->frames[i], &out);
+    }
+    return buffer_take_text(&out);
+}
+
+static bool component_is(
+        const struct scanner *s, const struct frame *frame, const char *segment, size_t length)
+{
+    const char *raw = s->text + frame->key + 1;
+    struct buffer out = { 0 };
+    bool same;
+
+    if (!frame->array && frame->key_length == length + 2 && memchr(raw, '\\', length) == NULL &&
+            memchr(segment, '~', length) == NULL)
+        return memcmp(raw, segment, length) == 0;
+    if (!frame->array && memchr(raw, '\\', frame->key_length - 1) == NULL && frame->key_length > length + 2)
+        return false;
+    add_component(s, frame, &out);
+    same = !out.failed && out.length == length && (length == 0 || memcmp(out.data, segment, length) == 0);
+    buffer_done(&out);
+    return same;
+}
+
+/* Goes down the path step by step: `depth` components are found so far and *best is the value they lead to.
+ */
+static int locate(const char *text, size_t length, const char *pointer, bool want_key, size_t *best)
+{
+    struct scanner s = { .text = text, .length = length };
+    int depth = 0;
+
+    *best = 0;
+    if (!scan_next(&s))
+        return -ENOENT;
+    *best = s.start;
+    while (*pointer == '/') {
+        const char *segment = pointer + 1;
+        size_t size = strcspn(segment, "/");
+        bool last = segment[size] == '\0';
+
+        if (s.kind != TOKEN_OPEN)
+            return -ENOENT;
+        for (;;) {
+            int level;
+
+            if (!scan_next(&s) || (s.kind == TOKEN_CLOSE && s.depth == depth))
+                return -ENOENT;
+            level = s.depth - (s.kind == TOKEN_OPEN);
+            if (level != depth + 1 || s.kind == TOKEN_OTHER || s.kind == TOKEN_CLOSE ||
+                    (s.kind == TOKEN_KEY && !(want_key && last)))
+                continue;
+            if (component_is(&s, &s.frames[level], segment, size))
+                break;
+        }
+        *best = s.start;
+        depth++;
+        pointer = segment + size;
+        if (s.kind == TOKEN_KEY)
+            break;
+    }
+    return *pointer == '\0' ? 0 : -ENOENT;
+}
+
+void position_line(const char *text, size_t offset, int *ret_line, int *ret_column)
+{
+    int line = 1;
+    size_t start = 0;
+
+    for (size_t i = 0; i < offset; i++)
+        if (text[i] == '\n') {
+            line++;
+            start = i + 1;
+        }
+    *ret_line = line;
+    *ret_column = (int)(offset - start) + 1;
+}
+
+int config_locate(const char *text, size_t length, const char *pointer, int *ret_line, int *ret_column)
+{
+    size_t offset;
+    int result = locate(text, length, pointer, false, &offset);
+
+    position_line(text, offset, ret_line, ret_column);
+    return result;
+}
+
+int position_of_key(const char *text, size_t length, const char *pointer, int *ret_line, int *ret_column)
+{
+    size_t offset;
+    int result = locate(text, length, pointer, true, &offset);
+
+    position_line(text, offset, ret_line, ret_column);
+    return result;
+}
+
+struct place position_at(const char *text, size_t length, size_t offset)
+{
+    struct scanner s = { .text = text, .length = length };
+
+    while (scan_next(&s) && s.end <= offset)
+        ;
+    return (struct place){ .offset = s.start, .pointer = scan_pointer(&s) };
+}
+
+bool position_too_deep(const char *text, size_t length, struct place *ret)
+{
+    struct scanner s = { .text = text, .length = length };
+
+    while (scan_next(&s))
+        ;
+    if (s.too_deep)
+        *ret = (struct place){ .offset = s.start, .pointer = scan_pointer(&s) };
+    return s.too_deep;
+}

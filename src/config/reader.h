@@ -1,0 +1,150 @@
+/* What the parts of this room share: nodes (a value and the way to it), complaints, typed getters and key
+ * tables. */
+#ifndef CONFIG_READER_H
+#define CONFIG_READER_H
+
+#include <config/config.h>
+
+#include <jansson.h>
+
+#define TEXT_MAX (4u << 20)
+#define DEPTH_MAX 64
+#define ID_MAX 4294967294 /* (uid_t)-1 means "leave as it is" to the kernel, so it is nobody's number */
+
+struct reader {
+    struct lc_config *config;
+    struct lc_error **err;
+    bool lenient;
+    bool no_memory;
+    unsigned complaints;
+    /* What only the cross-key rules need to know. */
+    bool namespaces_bad;          /* the list has errors: "needs NEWNS" would only be noise */
+    const char *capabilities_key; /* whichever of the two lists came first */
+};
+
+/* A value and how we got to it; lives on the stack of whoever reads the parent. */
+struct node {
+    const struct node *parent; /* NULL: the top level */
+    const char *key;           /* NULL: element `index` of an array */
+    size_t index;
+    json_t *json;
+};
+
+struct node node_item(const struct node *array, size_t index);
+/* .json is NULL when the object has no such member. */
+struct node node_member(const struct node *object, const char *key);
+const char *node_pointer(struct reader *reader, const struct node *node);
+
+/* ---- position.c ---- */
+struct place {
+    size_t offset;
+    char *pointer; /* malloc'ed; NULL when out of memory */
+};
+/* The token that holds byte `offset`, or the end of the text, and the value being read there. */
+struct place position_at(const char *text, size_t length, size_t offset);
+/* The first bracket below DEPTH_MAX levels; false: there is none. */
+bool position_too_deep(const char *text, size_t length, struct place *ret);
+void position_line(const char *text, size_t offset, int *ret_line, int *ret_column);
+/* config_locate, but the position of the member's name instead of its value. */
+int position_of_key(const char *text, size_t length, const char *pointer, int *ret_line, int *ret_column);
+
+/* ---- syntax.c ---- */
+/* The tree of the configuration's text, or NULL after one error. */
+json_t *syntax_load(struct reader *reader);
+
+/* ---- report.c ---- */
+void complain(struct reader *reader, const struct node *node, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+void complain_hint(struct reader *reader, const struct node *node, const char *hint, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+/* At the name of a member instead of its value. */
+void complain_key(struct reader *reader, const struct node *node, const char *hint, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+void complain_pointer(struct reader *reader, const char *pointer, const char *hint, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+/* "expected WHAT, found ..." */
+void complain_expected(struct reader *reader, const struct node *node, const char *expected);
+void complain_offset(struct reader *reader, size_t offset, const char *pointer, const char *text);
+/* In quotes, shortened, control characters made harmless. */
+const char *quote(struct reader *reader, const char *text);
+
+/* ---- values.c ---- */
+typedef void (*read_function)(struct reader *reader, const struct node *node, void *target);
+
+/* One member of an object: `read` gets the address of the field at `offset` in the object being filled. */
+struct key {
+    const char *name;
+    read_function read;
+    size_t offset;
+};
+
+/* keys.c */
+void read_object(
+        struct reader *reader, const struct node *node, const struct key *keys, size_t count, void *target);
+/* Complains and returns false when the member is missing. */
+bool require_key(struct reader *reader, const struct node *object, const char *key);
+
+const char *keep(struct reader *reader, const char *text); /* a copy in the arena; "" when out of memory */
+void *keep_array(struct reader *reader, size_t count, size_t size);
+/* True for an array of at most `max` members; complains otherwise. */
+bool get_array(struct reader *reader, const struct node *node, const char *expected, size_t max);
+bool get_integer(struct reader *reader, const struct node *node, int64_t min, int64_t max, int64_t *ret);
+/* The tree's own string, gone after parsing; NULL after a complaint. */
+const char *get_text(struct reader *reader, const struct node *node);
+/* An integer, or a string of octal digits. */
+bool get_mode(struct reader *reader, const struct node *node, int64_t max, int64_t *ret);
+bool path_has_dots(const char *path); /* a ".." component */
+bool path_is_root(const char *path);  /* "/", "//", "/./" */
+
+void read_bool(struct reader *reader, const struct node *node, void *target);          /* bool */
+void read_text(struct reader *reader, const struct node *node, void *target);          /* const char * */
+void read_optional_text(struct reader *reader, const struct node *node, void *target); /* "" becomes NULL */
+void read_absolute_path(struct reader *reader, const struct node *node, void *target); /* const char * */
+void read_id(struct reader *reader, const struct node *node, void *target);            /* uint32_t */
+void read_ignored(struct reader *reader, const struct node *node, void *target);
+void read_unsupported(struct reader *reader, const struct node *node, void *target);
+
+/* Checks one string of a list; false after a complaint. */
+typedef bool (*check_function)(struct reader *reader, const struct node *node, const char *text);
+void read_text_list(struct reader *reader, const struct node *node, check_function check,
+        const char ***ret_list, size_t *ret_count);
+
+/* ---- one file per subject; all targets are struct lc_config * unless said otherwise ---- */
+void read_hostname(struct reader *reader, const struct node *node, void *target); /* const char * */
+void read_environment(struct reader *reader, const struct node *node, void *target);
+void read_working_dir(struct reader *reader, const struct node *node, void *target);
+void read_user(struct reader *reader, const struct node *node, void *target);
+void read_additional_groups(struct reader *reader, const struct node *node, void *target);
+void read_umask(struct reader *reader, const struct node *node, void *target);
+void read_oom_score_adj(struct reader *reader, const struct node *node, void *target);
+void read_context(struct reader *reader, const struct node *node, void *target);
+void read_namespaces(struct reader *reader, const struct node *node, void *target);
+void read_uid_mappings(struct reader *reader, const struct node *node, void *target);
+void read_gid_mappings(struct reader *reader, const struct node *node, void *target);
+void read_capabilities(struct reader *reader, const struct node *node, void *target);
+void read_capabilities_mask(struct reader *reader, const struct node *node, void *target);
+void read_mounts(struct reader *reader, const struct node *node, void *target);
+void read_mount_options(struct reader *reader, const struct node *node, struct config_mount *mount,
+        bool *bind); /* `bind` may already be set by the type */
+void read_devices(struct reader *reader, const struct node *node, void *target);
+void read_rlimits(struct reader *reader, const struct node *node, void *target);
+void read_sysctl(struct reader *reader, const struct node *node, void *target);
+void read_masked_paths(struct reader *reader, const struct node *node, void *target);
+void read_readonly_paths(struct reader *reader, const struct node *node, void *target);
+void read_networks(struct reader *reader, const struct node *node, void *target);
+void read_routes(struct reader *reader, const struct node *node, void *target); /* struct config_network * */
+void read_cgroups(struct reader *reader, const struct node *node, void *target);
+
+/* ---- address.c ---- */
+bool get_cidr(struct reader *reader, const struct node *node, struct config_address *ret);
+bool get_address(struct reader *reader, const struct node *node, struct config_address *ret);
+bool address_contains(const struct config_address *net, const struct config_address *address);
+bool address_has_host_bits(const struct config_address *net);
+bool address_is_loopback(const struct config_address *address);
+void read_mac(struct reader *reader, const struct node *node, void *target); /* struct config_network * */
+
+/* ---- rules.c, defaults.c ---- */
+void check_rules(struct reader *reader, const struct node *top);
+void apply_defaults(struct reader *reader);
+
+#endif

@@ -1,0 +1,139 @@
+#include "init.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <unistd.h>
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
+#define DEVPTS_SUPER_MAGIC 0x1cd1
+
+/* Opens (or makes) the directory of `path`; *ret_name is the last component. */
+static int open_parent(struct init *init, const char *path, const char **ret_name)
+{
+    char directory[512];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash != NULL ? (size_t)(slash - path) : 0;
+    int fd;
+
+    if (slash == NULL || length >= sizeof(directory) || slash[1] == '\0')
+        return init_fail(init, "path", path, -EINVAL);
+    memcpy(directory, path, length);
+    directory[length] = '\0';
+    *ret_name = slash + 1;
+    fd = path_open(init->root, length > 0 ? directory : "/", PATH_MAKE_DIRECTORY, true);
+    return fd < 0 ? init_fail(init, "openat2", directory, fd) : fd;
+}
+
+int step_device(struct init *init, const struct wire_op *op)
+{
+    const char *path = init_text(init, op, 0), *name;
+    int directory = open_parent(init, path, &name), r = 0;
+
+    if (directory < 0)
+        return directory;
+    /* /dev is our own fresh tmpfs: what stands there was made by an earlier op. */
+    if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
+        r = init_fail(init, "unlinkat", path, -errno);
+    else if (mknodat(directory, name, (mode_t)op->number[0], (dev_t)op->number[1]) < 0)
+        r = init_fail(init, "mknodat", path, -errno);
+    else if ((op->number[2] | op->number[3]) != 0 &&
+             fchownat(directory, name, (uid_t)op->number[2], (gid_t)op->number[3], AT_SYMLINK_NOFOLLOW) < 0)
+        r = init_fail(init, "fchownat", path, -errno);
+    (void)close(directory);
+    return r;
+}
+
+int step_symlink(struct init *init, const struct wire_op *op)
+{
+    const char *path = init_text(init, op, 1), *name;
+    int directory = open_parent(init, path, &name), r = 0;
+
+    if (directory < 0)
+        return directory;
+    if (symlinkat(init_text(init, op, 0), directory, name) < 0)
+        r = init_fail(init, "symlinkat", path, -errno);
+    (void)close(directory);
+    return r;
+}
+
+/* A new pty of the devpts instance at /dev/pts, which in a running container may be anything by now: so every
+ * object is proved to be what it should be before it is used. */
+static int new_pty(struct init *init, int *ret_master, int *ret_slave)
+{
+    struct statfs fs;
+    struct stat st;
+    int unlock = 0, master, slave, pts = path_open(init->root, "/dev/pts", PATH_MUST_EXIST, true);
+
+    if (pts < 0)
+        return init_fail(init, "openat2", "/dev/pts", pts);
+    if (fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC) {
+        (void)close(pts);
+        init_detail(init, "it is not a devpts file system");
+        return init_fail(init, "fstatfs", "/dev/pts", -ENOTTY);
+    }
+    master = openat(pts, "ptmx", O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    (void)close(pts);
+    if (master < 0)
+        return init_fail(init, "openat", "/dev/pts/ptmx", -errno);
+    if (fstat(master, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
+            fstatfs(master, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC) {
+        (void)close(master);
+        init_detail(init, "it is not the pty multiplexer (5:2) of a devpts file system");
+        return init_fail(init, "fstat", "/dev/pts/ptmx", -ENOTTY);
+    }
+    slave = ioctl(master, TIOCSPTLCK, &unlock) < 0 ? -1 :
+                                                     ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave < 0) {
+        int r = -errno;
+
+        (void)close(master);
+        return init_fail(init, "ioctl", "TIOCGPTPEER", r);
+    }
+    *ret_master = master;
+    *ret_slave = slave;
+    return 0;
+}
+
+/* The slave on top of /dev/console. A plain file of our tmpfs is the mount point. */
+static int bind_console(struct init *init)
+{
+    struct bind_request request = { .destination = "/dev/console" };
+    int r;
+
+    request.target = path_open(init->root, request.destination, PATH_MAKE_FILE, true);
+    if (request.target < 0)
+        return init_fail(init, "openat2", request.destination, request.target);
+    request.source = init_source(init, init->console, "", false);
+    r = request.source < 0 ? init_fail(init, "open_tree", request.destination, request.source) :
+                             init_bind(init, &request);
+    init_close(&request.source);
+    (void)close(request.target);
+    return r;
+}
+
+int step_console(struct init *init, const struct wire_op *op)
+{
+    struct wire_message message = { .type = WIRE_CONSOLE };
+    int master = -1, r;
+
+    if (op->slot >= 0) {
+        init->console = init->slots[op->slot];
+        init->slots[op->slot] = -1;
+    } else {
+        r = new_pty(init, &master, &init->console);
+        if (r < 0)
+            return r;
+        r = wire_send(WIRE_FD_SOCKET, &message, master);
+        (void)close(master);
+        if (r < 0)
+            return init_fail(init, "sendmsg", "console", r);
+    }
+    return op->number[0] != 0 ? bind_console(init) : 0;
+}

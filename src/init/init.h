@@ -1,0 +1,86 @@
+/* The child side: a static program without heap and stdio that runs the plan's ops as a step table. It is run from a
+ * sealed memfd, never sees JSON, NSS, locale or the host's files, and holds only the descriptors of wire.h. */
+#ifndef INIT_INIT_H
+#define INIT_INIT_H
+
+#include <lcsys/path.h>
+#include <lcsys/syscalls.h>
+#include <wire/wire.h>
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define INIT_SLOTS 4096
+#define INIT_GROUPS 256
+
+struct init {
+    const char *blob;
+    const struct wire_plan *plan;
+    int host_root;  /* O_PATH of the host's "/", until detach-host; cwd while mounts are made */
+    int root;       /* O_PATH of the container's "/" */
+    int console;    /* slave of the console's pty, -1: none */
+    int null;       /* O_PATH of the host's verified /dev/null, -1: not opened yet */
+    bool old_mounts;  /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
+    bool no_pivot;
+    bool root_not_private; /* no mount_setattr: made private after the pivot */
+    bool masked_directory; /* the shared empty directory exists at mask_directory */
+    int mask_directory;
+    uid_t uid;
+    gid_t gid, groups[INIT_GROUPS];
+    size_t n_groups;
+    int *slots;
+    struct wire_message failure; /* filled by init_fail */
+};
+
+struct init_path {
+    char text[40]; /* "proc/self/fd/123", relative to host_root */
+};
+
+static inline const char *init_text(const struct init *init, const struct wire_op *op, int which)
+{
+    return op->text[which] != 0 ? init->blob + op->text[which] : NULL;
+}
+
+/* Remember what failed; returns `result` (-errno). The first failure of an op wins. */
+int init_fail(struct init *init, const char *syscall, const char *object, int result);
+void init_detail(struct init *init, const char *text);
+void init_close(int *fd);
+
+/* A path for the old system calls that names exactly this descriptor, through the host's own /proc. */
+struct init_path init_fd_path(int fd);
+
+/* Small string helpers: all bounded, all NUL-terminate. */
+size_t text_copy(char *out, size_t size, const char *text);
+size_t text_append(char *out, size_t size, const char *text);
+void text_append_number(char *out, size_t size, uint64_t number, unsigned int base);
+
+/* Attach a bind source at destination; attributes first where the kernel allows it. */
+struct bind_request {
+    int source;        /* detached tree, or O_PATH fd with old_mounts */
+    int target;        /* O_PATH */
+    const char *destination;
+    uint64_t set, clear, flags, propagation;
+};
+int init_bind(struct init *init, const struct bind_request *request);
+/* Opens a bind source: a detached copy of the tree at `path` below `at`, or an O_PATH fd with old_mounts. */
+int init_source(struct init *init, int at, const char *path, bool recursive);
+
+/* Kernels without mount_setattr: bind, remount every mount below. */
+int init_old_attributes(struct init *init, int mounted, const struct bind_request *request);
+
+/* What stands between us and the path: "/root lacks x for uid 1000 (mode 0700, owner 0:0)". */
+void init_diagnose_path(struct init *init, int at, const char *path);
+/* Why execve said ENOENT, EACCES or ENOEXEC for a path: interpreter, noexec, component. */
+void init_diagnose_exec(struct init *init, const char *path, int errnum);
+
+/* Die when the parent is already gone; arm the parent-death signal for later. */
+void init_follow_parent(const struct init *init);
+
+typedef int init_step(struct init *init, const struct wire_op *op);
+init_step step_setns, step_unshare, step_become_root, step_join_root, step_fork, step_hostname, step_domainname,
+        step_propagation, step_source, step_rootfs, step_mount, step_bind, step_device, step_symlink, step_console,
+        step_sysctl, step_mask, step_readonly, step_label, step_oom_score, step_root_attributes, step_detach_host,
+        step_chroot, step_wait, step_network, step_rlimit, step_session, step_user, step_capabilities, step_umask,
+        step_cwd, step_no_new_privileges, step_exec;
+
+#endif

@@ -1,0 +1,100 @@
+#include "init.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <grp.h>
+
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x00001000
+#endif
+
+int step_setns(struct init *init, const struct wire_op *op)
+{
+    int r = sys_setns(init->slots[op->slot], (int)op->number[0]);
+
+    init_close(&init->slots[op->slot]);
+    return r < 0 ? init_fail(init, "setns", init_text(init, op, 0), r) : 0;
+}
+
+int step_unshare(struct init *init, const struct wire_op *op)
+{
+    long r = syscall(SYS_unshare, op->number[0]);
+
+    return r < 0 ? init_fail(init, "unshare", init_text(init, op, 0), -errno) : 0;
+}
+
+int step_become_root(struct init *init, const struct wire_op *op)
+{
+    (void)op;
+    if (setresgid(0, 0, 0) < 0)
+        return init_fail(init, "setresgid", "0", -errno);
+    if (setresuid(0, 0, 0) < 0)
+        return init_fail(init, "setresuid", "0", -errno);
+    return 0;
+}
+
+int step_join_root(struct init *init, const struct wire_op *op)
+{
+    /* setns put us at the namespace's root mount, which is not the container's "/" after a chroot. */
+    if (fchdir(init->slots[op->slot]) < 0)
+        return init_fail(init, "fchdir", "root of the container", -errno);
+    if (chroot(".") < 0)
+        return init_fail(init, "chroot", "root of the container", -errno);
+    init_close(&init->slots[op->slot]);
+    init_close(&init->root);
+    init->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return init->root < 0 ? init_fail(init, "open", "/", -errno) : 0;
+}
+
+/* The process that the container sees is a fork made after everything of the host is closed: nothing to peek at. As a
+ * sibling (CLONE_PARENT) it is the caller's child, who gets its pid and pidfd from us. */
+int step_fork(struct init *init, const struct wire_op *op)
+{
+    int pidfd = -1;
+    struct clone_args args = { .flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd };
+    struct wire_message message = { .type = WIRE_CHILD };
+    long pid = sys_clone3(&args);
+
+    (void)op;
+    if (pid == -ENOSYS) {
+        pid = syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, 0, &pidfd, 0, 0);
+        pid = pid < 0 ? -errno : pid;
+    }
+    if (pid < 0)
+        return init_fail(init, "clone3", "process in the container's pid namespace", (int)pid);
+    if (pid == 0) {
+        init_follow_parent(init);
+        return 0;
+    }
+    message.pid = (int32_t)pid;
+    _exit(wire_send(WIRE_FD_SOCKET, &message, pidfd) < 0);
+}
+
+int step_hostname(struct init *init, const struct wire_op *op)
+{
+    const char *name = init_text(init, op, 0);
+
+    return sethostname(name, strlen(name)) < 0 ? init_fail(init, "sethostname", name, -errno) : 0;
+}
+
+int step_domainname(struct init *init, const struct wire_op *op)
+{
+    const char *name = init_text(init, op, 0);
+
+    return setdomainname(name, strlen(name)) < 0 ? init_fail(init, "setdomainname", name, -errno) : 0;
+}
+
+int step_propagation(struct init *init, const struct wire_op *op)
+{
+    int r = sys_mount("", "/", "", (unsigned long)op->number[0], NULL);
+
+    if (r < 0)
+        return init_fail(init, "mount", "/", r);
+    /* The mount namespace may be newer than our first look at "/". */
+    init_close(&init->host_root);
+    init->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return init->host_root < 0 ? init_fail(init, "open", "/", -errno) : 0;
+}

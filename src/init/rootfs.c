@@ -1,0 +1,158 @@
+#include "init.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+int init_source(struct init *init, int at, const char *path, bool recursive)
+{
+    unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) |
+                         (path[0] == '\0' ? AT_EMPTY_PATH : 0);
+    int fd = init->old_mounts ? -ENOSYS : sys_open_tree(at, path, flags);
+
+    if (fd >= 0 || fd != -ENOSYS)
+        return fd;
+    init->old_mounts = true;
+    fd = path[0] == '\0' ? fcntl(at, F_DUPFD_CLOEXEC, 0) : openat(at, path, O_PATH | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int step_source(struct init *init, const struct wire_op *op)
+{
+    const char *path = init_text(init, op, 0);
+    int fd = init_source(init, AT_FDCWD, path, op->number[0] != 0);
+
+    if (fd < 0) {
+        init_diagnose_path(init, AT_FDCWD, path);
+        return init_fail(init, init->old_mounts ? "open" : "open_tree", path, fd);
+    }
+    init->slots[op->number[1]] = fd;
+    return 0;
+}
+
+static int bind_rootfs_old(const char *path)
+{
+    int r = sys_mount(path, path, NULL, MS_BIND | MS_REC, NULL);
+
+    if (r == 0)
+        r = sys_mount("", path, NULL, MS_PRIVATE | MS_REC, NULL);
+    if (r < 0)
+        return r;
+    r = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return r < 0 ? -errno : r;
+}
+
+/* Puts a copy of the rootfs on top of the host's "/" (we are in a private mount namespace), so that there is a mount to
+ * pivot into; returns an fd of its root. The tree comes from the parent when only he may reach it. */
+static int attach_rootfs(struct init *init, const char *path, int given)
+{
+    struct mount_attr private_tree = { .propagation = MS_PRIVATE };
+    int tree = given >= 0 ? given : init_source(init, AT_FDCWD, path, true), r;
+
+    if (tree < 0) {
+        init_diagnose_path(init, AT_FDCWD, path);
+        return init_fail(init, "open_tree", path, tree);
+    }
+    if (init->old_mounts) {
+        (void)close(tree);
+        tree = bind_rootfs_old(path);
+        return tree < 0 ? init_fail(init, "mount", path, tree) : tree;
+    }
+    r = sys_mount_setattr(tree, AT_RECURSIVE, &private_tree);
+    if (r < 0 && r != -ENOSYS)
+        return init_fail(init, "mount_setattr", path, r);
+    init->root_not_private = r < 0;
+    r = sys_move_mount(tree, init->host_root);
+    return r < 0 ? init_fail(init, "move_mount", path, r) : tree;
+}
+
+/* MS_MOVE and chroot, for a root on ramfs, which cannot be pivoted away from. */
+static int move_root(struct init *init)
+{
+    int r = sys_mount(".", "/", NULL, MS_MOVE, NULL);
+
+    if (r < 0)
+        return init_fail(init, "mount", "MS_MOVE to /", r);
+    if (chroot(".") < 0)
+        return init_fail(init, "chroot", ".", -errno);
+    init->no_pivot = true;
+    return 0;
+}
+
+int step_rootfs(struct init *init, const struct wire_op *op)
+{
+    int r;
+
+    /* One answer for all later steps: are detached trees to be had, whole? */
+    if (!init->old_mounts && sys_move_mount(-1, -1) == -ENOSYS)
+        init->old_mounts = true;
+    init->root = attach_rootfs(init, init_text(init, op, 0), op->slot >= 0 ? init->slots[op->slot] : -1);
+    if (init->root < 0)
+        return init->root;
+    if (fchdir(init->root) < 0)
+        return init_fail(init, "fchdir", init_text(init, op, 0), -errno);
+    if (op->number[0] != 0) {
+        r = move_root(init);
+    } else {
+        /* The old root ends up on top of the new one, unreachable by path but for our descriptor. */
+        r = sys_pivot_root(".", ".");
+        if (r < 0)
+            return init_fail(init, "pivot_root", init_text(init, op, 0), r);
+    }
+    if (r == 0 && init->root_not_private)
+        r = sys_mount("", "/", NULL, MS_PRIVATE | MS_REC, NULL);
+    if (r == 0 && fchdir(init->host_root) < 0)
+        return init_fail(init, "fchdir", "/", -errno);
+    return r;
+}
+
+int step_root_attributes(struct init *init, const struct wire_op *op)
+{
+    struct mount_attr attr = { .attr_set = op->number[0] };
+    struct bind_request request = { .set = op->number[0], .destination = "/" };
+    int r = sys_mount_setattr(init->root, 0, &attr);
+
+    if (r == -ENOSYS)
+        r = init_old_attributes(init, init->root, &request);
+    return r < 0 ? init_fail(init, "mount_setattr", "/", r) : 0;
+}
+
+int step_detach_host(struct init *init, const struct wire_op *op)
+{
+    (void)op;
+    /* Without a root of its own (join) there is nothing to unmount, only to let go of. */
+    if (init->plan->n_ops > 0 && init->root >= 0 && !init->no_pivot && op->number[0] != 0) {
+        int r;
+
+        if (fchdir(init->host_root) < 0)
+            return init_fail(init, "fchdir", "old root", -errno);
+        r = sys_umount(".", LCSYS_MNT_DETACH);
+        if (r < 0)
+            return init_fail(init, "umount2", "old root", r);
+    }
+    init_close(&init->host_root);
+    init_close(&init->null);
+    init_close(&init->mask_directory);
+    if (chdir("/") < 0)
+        return init_fail(init, "chdir", "/", -errno);
+    return 0;
+}
+
+int step_chroot(struct init *init, const struct wire_op *op)
+{
+    const char *path = init_text(init, op, 0);
+
+    if (chdir(path) < 0) {
+        int r = -errno;
+
+        init_diagnose_path(init, AT_FDCWD, path);
+        return init_fail(init, "chdir", path, r);
+    }
+    if (chroot(".") < 0)
+        return init_fail(init, "chroot", path, -errno);
+    init->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return init->root < 0 ? init_fail(init, "open", "/", -errno) : 0;
+}

@@ -1,0 +1,198 @@
+/* What every container with a mount namespace gets: rootfs, /proc, /sys, /dev and what belongs in it. */
+#include <plan/plan.h>
+
+#include <base/util.h>
+
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* In a user namespace a kernel file system can only be mounted by the owner of the namespace that it shows;
+ * without that, the host's is bound instead. */
+struct default_mount {
+    const char *type, *destination, *data;
+    uint64_t flags;
+    int needs; /* enum config_namespace, or -1 */
+    bool labelled;
+};
+
+static const struct default_mount default_mounts[] = {
+    { "proc", "/proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, NAMESPACE_PID, false },
+    { "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NAMESPACE_NET, false },
+    { "tmpfs", "/dev", "mode=755,size=65536k", MS_NOSUID | MS_STRICTATIME, -1, true },
+    { "devpts", "/dev/pts", "newinstance,ptmxmode=0666,mode=620", MS_NOSUID | MS_NOEXEC, -1, true },
+    { "tmpfs", "/dev/shm", "mode=1777,size=65536k", MS_NOSUID | MS_NODEV | MS_NOEXEC, -1, true },
+    { "mqueue", "/dev/mqueue", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, NAMESPACE_IPC, true },
+};
+
+static const struct {
+    const char *path;
+    unsigned int major, minor;
+} default_devices[] = {
+    { "/dev/null", 1, 3 },
+    { "/dev/zero", 1, 5 },
+    { "/dev/full", 1, 7 },
+    { "/dev/random", 1, 8 },
+    { "/dev/urandom", 1, 9 },
+    { "/dev/tty", 5, 0 },
+};
+
+static const struct {
+    const char *target, *path;
+} default_links[] = {
+    { "pts/ptmx", "/dev/ptmx" },
+    { "/proc/self/fd", "/dev/fd" },
+    { "/proc/self/fd/0", "/dev/stdin" },
+    { "/proc/self/fd/1", "/dev/stdout" },
+    { "/proc/self/fd/2", "/dev/stderr" },
+};
+
+static bool must_bind(const struct plan_request *request, const struct default_mount *mount)
+{
+    const struct lc_config *config = request->config;
+
+    if (!request->user || mount->needs < 0)
+        return false;
+    if (mount->needs == NAMESPACE_NET && config->n_networks > 0 && config->networks[0].type == NETWORK_NETNS)
+        return true;
+    return (config->namespaces & NAMESPACE_BIT(mount->needs)) == 0;
+}
+
+static int16_t add_source(
+        const struct plan_request *request, const char *path, bool recursive, const char *pointer)
+{
+    struct wire_op *op = plan_add(request->plan, WIRE_OP_SOURCE, pointer);
+    uint32_t slot = plan_slot(request->plan);
+
+    op->text[0] = plan_text(request->plan, path);
+    op->number[0] = recursive;
+    op->number[1] = slot;
+    return (int16_t)slot;
+}
+
+static int16_t give_tree(const struct plan_request *request, const char *path, const char *pointer)
+{
+    return plan_give(request->plan, (struct plan_given){ .kind = GIVEN_TREE, .path = path, .pointer = pointer });
+}
+
+/* Everything of the host is opened before the pivot, while the container's tree is not there to redirect it:
+ * by the parent where a user namespace would keep the child out, else by the child itself. */
+void plan_sources(struct plan_request *request)
+{
+    const struct lc_config *config = request->config;
+    struct plan_sources *sources = &request->sources;
+    bool give = request->user && request->options->privileged;
+
+    sources->mounts = arena_calloc(&request->plan->arena, config->n_mounts + 1, sizeof(*sources->mounts));
+    if (sources->mounts == NULL) {
+        request->plan->failed = true;
+        return;
+    }
+    sources->rootfs = give ? give_tree(request, request->options->rootfs, "") : -1;
+    if (request->options->console != NULL)
+        sources->console = plan_give(request->plan,
+                (struct plan_given){ .kind = GIVEN_CONSOLE, .path = request->options->console, .pointer = "" });
+    for (size_t i = 0; give && i < config->n_mounts; i++)
+        if (strcmp(config->mounts[i].type, "bind") == 0)
+            sources->mounts[i] = give_tree(request, config->mounts[i].source, config->mounts[i].pointer);
+    plan_add(request->plan, WIRE_OP_PROPAGATION, "")->number[0] = MS_SLAVE | MS_REC;
+    for (size_t i = 0; !give && i < config->n_mounts; i++) {
+        const struct config_mount *mount = &config->mounts[i];
+
+        if (strcmp(mount->type, "bind") == 0)
+            sources->mounts[i] = add_source(request, mount->source, mount->recursive_bind, mount->pointer);
+    }
+    if (request->options->console != NULL)
+        sources->console_tree = add_source(request, request->options->console, false, "");
+    for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++)
+        if (must_bind(request, &default_mounts[i]))
+            sources->kernel[i] = add_source(request, default_mounts[i].destination, true, "");
+    for (size_t i = 0; request->user && i < ARRAY_SIZE(default_devices); i++)
+        sources->devices[i] = add_source(request, default_devices[i].path, false, "");
+}
+
+static void add_bind(const struct plan_request *request, int16_t slot, const char *destination, uint64_t set)
+{
+    struct wire_op *op = plan_add(request->plan, WIRE_OP_BIND, "");
+
+    op->slot = slot;
+    op->text[2] = plan_text(request->plan, destination);
+    op->number[0] = set;
+    op->number[2] = WIRE_MOUNT_NO_SYMLINKS;
+}
+
+/* The data of a kernel file system with what depends on the configuration. */
+static const char *mount_data(const struct plan_request *request, const struct default_mount *mount)
+{
+    struct arena *arena = &request->plan->arena;
+    const char *data = mount->data, *label = request->config->mount_label;
+
+    /* The tty group does not exist in a small map. */
+    if (strcmp(mount->type, "devpts") == 0 && !request->user)
+        data = arena_printf(arena, "%s,gid=5", data);
+    if (mount->labelled && label != NULL)
+        data = arena_printf(arena, "%s%scontext=\"%s\"", data != NULL ? data : "", data != NULL ? "," : "", label);
+    return data;
+}
+
+static void add_default_mount(const struct plan_request *request, size_t i)
+{
+    const struct default_mount *mount = &default_mounts[i];
+    struct wire_op *op;
+
+    if (must_bind(request, mount)) {
+        /* Attributes that the host's mount has locked stay; read-only is what matters for /sys. */
+        add_bind(request, request->sources.kernel[i], mount->destination,
+                (mount->flags & MS_RDONLY) != 0 ? MOUNT_ATTR_RDONLY : 0);
+        return;
+    }
+    op = plan_add(request->plan, WIRE_OP_MOUNT, "");
+    op->text[0] = op->text[1] = plan_text(request->plan, mount->type);
+    op->text[2] = plan_text(request->plan, mount->destination);
+    op->text[3] = plan_text(request->plan, mount_data(request, mount));
+    op->number[0] = mount->flags;
+    op->number[1] = WIRE_MOUNT_NO_SYMLINKS;
+}
+
+static void add_console(const struct plan_request *request)
+{
+    struct wire_op *op;
+
+    if (!request->config->tty)
+        return;
+    if (request->options->console != NULL)
+        add_bind(request, request->sources.console_tree, "/dev/console", 0);
+    op = plan_add(request->plan, WIRE_OP_CONSOLE, "/tty");
+    op->number[0] = request->options->console == NULL;
+    if (request->options->console != NULL)
+        op->slot = request->sources.console;
+}
+
+void plan_filesystem(const struct plan_request *request)
+{
+    struct lc_plan *plan = request->plan;
+    struct wire_op *op = plan_add(plan, WIRE_OP_ROOTFS, request->config->no_pivot_root ? "/no_pivot_root" : "");
+
+    op->text[0] = plan_text(plan, request->options->rootfs);
+    op->number[0] = request->config->no_pivot_root;
+    op->slot = request->sources.rootfs;
+    for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++)
+        add_default_mount(request, i);
+    for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
+        if (request->user) {
+            add_bind(request, request->sources.devices[i], default_devices[i].path, 0);
+            continue;
+        }
+        op = plan_add(plan, WIRE_OP_DEVICE, "");
+        op->text[0] = plan_text(plan, default_devices[i].path);
+        op->number[0] = S_IFCHR | 0666;
+        op->number[1] = makedev(default_devices[i].major, default_devices[i].minor);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(default_links); i++) {
+        op = plan_add(plan, WIRE_OP_SYMLINK, "");
+        op->text[0] = plan_text(plan, default_links[i].target);
+        op->text[1] = plan_text(plan, default_links[i].path);
+    }
+    add_console(request);
+}

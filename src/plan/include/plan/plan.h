@@ -1,0 +1,106 @@
+/* The plan: what will be done, as a flat list of typed ops, each with the key that made it. Pure apart from looking
+ * up device numbers: nothing is opened, made or changed; `nsinit plan` prints it, the child runs it. */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include <base/arena.h>
+#include <base/buffer.h>
+#include <base/error.h>
+#include <config/config.h>
+#include <wire/wire.h>
+
+#include <stdbool.h>
+
+/* A descriptor that the parent has to open before the child is spawned. */
+enum plan_given_kind {
+    GIVEN_TREE,      /* a detached copy of the mount tree at `path` (user namespaces: only the parent can reach it) */
+    GIVEN_NAMESPACE, /* `path` is a namespace file */
+    GIVEN_ROOT,      /* the root directory of the container's init */
+    GIVEN_CONSOLE,   /* `path` is a pty slave */
+};
+
+struct plan_given {
+    enum plan_given_kind kind;
+    const char *path;
+    enum config_namespace namespace; /* GIVEN_NAMESPACE of a running container: path is NULL */
+    const char *pointer;
+};
+
+#define PLAN_GIVEN_MAX 512
+
+struct lc_plan {
+    struct arena arena;
+    const struct lc_config *config;
+    struct buffer body;    /* the blob behind the header: strings and data */
+    struct wire_op *ops;
+    const char **pointers; /* per op: the key it came from; "" for what is always done */
+    size_t n_ops, capacity;
+    struct plan_given given[PLAN_GIVEN_MAX];
+    size_t n_given;
+    uint32_t n_slots, flags;
+    uint64_t clone_flags;  /* for the spawn itself */
+    bool map_ids;          /* the parent has to write uid_map and gid_map */
+    bool forks;            /* the process is a fork of the spawned child (join) */
+    bool failed;           /* out of memory, or too many descriptors */
+};
+
+struct plan_options {
+    const char *rootfs;               /* absolute, no symlinks */
+    const char *const *argv;          /* NULL-terminated */
+    const char *protect;              /* container path of container.json when it lies in the rootfs, or NULL */
+    const char *console;              /* host path of a pty slave to use, or NULL */
+    bool privileged;                  /* effective uid 0: the parent opens mount sources for user namespaces */
+    bool die_with_parent;
+};
+
+/* A running container, for joins. */
+struct plan_target {
+    uint32_t namespaces; /* its own ones, NAMESPACE_BIT() set */
+    bool foreign_network; /* networks: type netns */
+};
+
+int plan_create(const struct lc_config *config, const struct plan_options *options, struct lc_plan **ret,
+        struct lc_error **err);
+int plan_join(const struct lc_config *config, const struct plan_options *options, const struct plan_target *target,
+        struct lc_plan **ret, struct lc_error **err);
+void plan_free(struct lc_plan *plan);
+
+/* The wire blob; the caller frees. NULL when out of memory. */
+void *plan_blob(struct lc_plan *plan, size_t *ret_size);
+
+/* One op a line: side, op, arguments, key. */
+void plan_print(const struct lc_plan *plan, struct buffer *out);
+
+/* ---- the builder, for the files of this room ---- */
+/* Appends an op made for `pointer` and returns it, zeroed with slot -1; a scratch op after a failure: never NULL. */
+struct wire_op *plan_add(struct lc_plan *plan, enum wire_op_kind kind, const char *pointer);
+/* Adds a string to the blob and returns its offset; 0 for NULL. */
+uint32_t plan_text(struct lc_plan *plan, const char *text);
+uint32_t plan_data(struct lc_plan *plan, const void *data, size_t length);
+/* A slot that the parent fills. Only before any plan_slot(). */
+int16_t plan_give(struct lc_plan *plan, struct plan_given given);
+uint32_t plan_slot(struct lc_plan *plan); /* a slot that an op fills */
+
+/* Slots of what comes from the host; 0 where there is none (no op asks then). */
+struct plan_sources {
+    int16_t rootfs, console, console_tree, kernel[8], devices[8], *mounts;
+};
+
+struct plan_request {
+    struct lc_plan *plan;
+    const struct lc_config *config;
+    const struct plan_options *options;
+    bool user, mount; /* new user / mount namespace */
+    struct plan_sources sources;
+};
+void plan_namespaces(const struct plan_request *request);
+void plan_sources(struct plan_request *request);
+void plan_filesystem(const struct plan_request *request);
+void plan_mounts(const struct plan_request *request);
+int plan_devices(const struct plan_request *request, struct lc_error **err);
+void plan_hiding(const struct plan_request *request);
+void plan_labels(const struct plan_request *request);
+int plan_network(const struct plan_request *request, struct lc_error **err);
+void plan_process(const struct plan_request *request);
+
+#endif

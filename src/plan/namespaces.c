@@ -1,0 +1,51 @@
+#include <plan/plan.h>
+
+#include <base/util.h>
+
+#include <sched.h>
+
+/* A user namespace owns what is created after it: so user and pid first, maps, then all others (mqueue and
+ * the network's sysfs would belong to nobody otherwise). The cgroup namespace comes after placement, so that its
+ * root is the container's own group. */
+void plan_namespaces(const struct plan_request *request)
+{
+    struct lc_plan *plan = request->plan;
+    const struct lc_config *config = request->config;
+    uint64_t now = 0, later = 0;
+    struct wire_op *op;
+
+    for (int ns = 0; ns < NAMESPACE_MAX_; ns++) {
+        uint64_t flag = config_namespaces[ns].clone_flag;
+
+        if ((config->namespaces & NAMESPACE_BIT(ns)) == 0 || ns == NAMESPACE_CGROUP)
+            continue;
+        if (ns == NAMESPACE_NET && config->n_networks > 0 && config->networks[0].type == NETWORK_NETNS)
+            continue;
+        if (!request->user || ns == NAMESPACE_USER || ns == NAMESPACE_PID || ns == NAMESPACE_TIME)
+            now |= flag;
+        else
+            later |= flag;
+    }
+    plan->clone_flags = now;
+    plan->map_ids = request->user;
+    for (size_t i = 0; i < config->n_networks; i++) {
+        const struct config_network *network = &config->networks[i];
+
+        if (network->type != NETWORK_NETNS)
+            continue;
+        op = plan_add(plan, WIRE_OP_SETNS, network->pointer);
+        op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_NAMESPACE, .path = network->nspath,
+                                           .namespace = NAMESPACE_NET, .pointer = network->pointer });
+        op->number[0] = CLONE_NEWNET;
+        op->text[0] = plan_text(plan, network->nspath);
+    }
+    if (later != 0) {
+        op = plan_add(plan, WIRE_OP_UNSHARE, "/namespaces");
+        op->number[0] = later;
+        op->text[0] = plan_text(plan, "namespaces");
+    }
+    if (config->hostname != NULL)
+        plan_add(plan, WIRE_OP_HOSTNAME, "/hostname")->text[0] = plan_text(plan, config->hostname);
+    if (config->domainname != NULL)
+        plan_add(plan, WIRE_OP_DOMAINNAME, "/domainname")->text[0] = plan_text(plan, config->domainname);
+}

@@ -1,0 +1,236 @@
+#include <lcsys/path.h>
+#include <lcsys/syscalls.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINKS_MAX 40
+#define OPENAT2_TRIES 64
+
+/* The walk: `done` is the resolved path so far (real directories only), `todo` what is left. */
+struct walk {
+    int root, at; /* at: O_PATH fd of `done`; may equal root */
+    char done[PATH_MAX], todo[PATH_MAX];
+    unsigned int links;
+    enum path_missing missing;
+    bool no_symlinks;
+};
+
+static void walk_move(struct walk *walk, int fd)
+{
+    if (walk->at != walk->root)
+        (void)close(walk->at);
+    walk->at = fd;
+}
+
+/* ".." is taken on the resolved path, from the root again, so that a directory that somebody moves out of the root
+ * while we stand in it leads nowhere. */
+static int walk_up(struct walk *walk)
+{
+    char *slash = strrchr(walk->done, '/');
+    const char *part = walk->done;
+
+    if (slash != NULL)
+        *slash = '\0';
+    walk_move(walk, walk->root);
+    while (*part == '/') {
+        char name[NAME_MAX + 1];
+        size_t length = strcspn(++part, "/");
+        int fd;
+
+        if (length > NAME_MAX)
+            return -ENAMETOOLONG;
+        memcpy(name, part, length);
+        name[length] = '\0';
+        part += length;
+        fd = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+            return -errno;
+        walk_move(walk, fd);
+    }
+    return 0;
+}
+
+static int walk_link(struct walk *walk, int link)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(link, "", target, sizeof(target));
+    size_t rest = strlen(walk->todo);
+
+    if (walk->no_symlinks || ++walk->links > LINKS_MAX)
+        return -ELOOP;
+    if (length < 0)
+        return -errno;
+    if ((size_t)length + 1 + rest >= sizeof(walk->todo))
+        return -ENAMETOOLONG;
+    memmove(walk->todo + length + 1, walk->todo, rest + 1);
+    memcpy(walk->todo, target, (size_t)length);
+    walk->todo[length] = '/';
+    if (target[0] == '/') {
+        walk_move(walk, walk->root);
+        walk->done[0] = '\0';
+    }
+    return 0;
+}
+
+static int walk_make(struct walk *walk, const char *name, bool last)
+{
+    int fd;
+
+    if (walk->missing == PATH_MUST_EXIST)
+        return -ENOENT;
+    if (last && walk->missing == PATH_MAKE_FILE) {
+        fd = openat(walk->at, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0644);
+        if (fd >= 0)
+            (void)close(fd);
+        else if (errno != EEXIST)
+            return -errno;
+    } else if (mkdirat(walk->at, name, 0755) < 0 && errno != EEXIST) {
+        return -errno;
+    }
+    fd = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Takes one component off `todo`: into name, "" at the end. */
+static int walk_next(struct walk *walk, char *name, bool *last)
+{
+    const char *start = walk->todo + strspn(walk->todo, "/");
+    size_t length = strcspn(start, "/");
+    const char *rest = start + length;
+
+    if (length > NAME_MAX)
+        return -ENAMETOOLONG;
+    memcpy(name, start, length);
+    name[length] = '\0';
+    *last = rest[strspn(rest, "/")] == '\0';
+    memmove(walk->todo, rest, strlen(rest) + 1);
+    return 0;
+}
+
+static int walk_enter(struct walk *walk, const char *name, int fd)
+{
+    size_t used = strlen(walk->done), length = strlen(name);
+
+    walk_move(walk, fd);
+    if (used + 1 + length >= sizeof(walk->done))
+        return -ENAMETOOLONG;
+    walk->done[used] = '/';
+    memcpy(walk->done + used + 1, name, length + 1);
+    return 0;
+}
+
+static int walk_step(struct walk *walk, const char *name, bool last)
+{
+    struct stat st;
+    int fd, r;
+
+    if (strcmp(name, ".") == 0)
+        return 0;
+    if (strcmp(name, "..") == 0)
+        return walk_up(walk);
+    fd = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        return -errno;
+    if (fd < 0) {
+        fd = walk_make(walk, name, last);
+        if (fd < 0)
+            return fd;
+    }
+    if (fstat(fd, &st) < 0) {
+        r = -errno;
+    } else if (S_ISLNK(st.st_mode)) {
+        r = walk_link(walk, fd);
+    } else {
+        return walk_enter(walk, name, fd);
+    }
+    (void)close(fd);
+    return r;
+}
+
+static int walk_open(struct walk *walk)
+{
+    char name[NAME_MAX + 1];
+    bool last;
+    int r;
+
+    for (;;) {
+        r = walk_next(walk, name, &last);
+        if (r < 0 || name[0] == '\0')
+            break;
+        r = walk_step(walk, name, last);
+        if (r < 0)
+            break;
+    }
+    if (r == 0 && walk->at == walk->root) {
+        walk->at = fcntl(walk->root, F_DUPFD_CLOEXEC, 0);
+        if (walk->at < 0)
+            return -errno;
+    }
+    if (r < 0)
+        walk_move(walk, walk->root);
+    return r < 0 ? r : walk->at;
+}
+
+static int walk_path(struct walk *walk, const char *path)
+{
+    if (strlen(path) >= sizeof(walk->todo))
+        return -ENAMETOOLONG;
+    memcpy(walk->todo, path, strlen(path) + 1);
+    return walk_open(walk);
+}
+
+static int open_in_root(int root, const char *path, uint64_t flags, bool no_symlinks)
+{
+    uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (no_symlinks ? RESOLVE_NO_SYMLINKS : 0);
+    int fd = -EAGAIN;
+
+    /* EAGAIN: somebody renamed or mounted during the look-up of "..", so the kernel could not be sure. */
+    for (int i = 0; i < OPENAT2_TRIES && fd == -EAGAIN; i++)
+        fd = sys_openat2(root, path, flags | O_CLOEXEC, 0, resolve);
+    return fd;
+}
+
+int path_open(int root, const char *path, enum path_missing missing, bool no_symlinks)
+{
+    struct walk walk = { .root = root, .at = root, .missing = missing, .no_symlinks = no_symlinks };
+    int fd = open_in_root(root, path, O_PATH, no_symlinks);
+
+    if (fd >= 0 || (fd != -ENOSYS && (fd != -ENOENT || missing == PATH_MUST_EXIST)))
+        return fd;
+    return walk_path(&walk, path);
+}
+
+int path_open_file(int root, const char *path, int flags)
+{
+    struct walk walk = { .root = root, .at = root };
+    uint64_t how = (uint64_t)(unsigned int)flags | O_NONBLOCK | O_NOCTTY;
+    struct stat found, opened;
+    int at = walk_path(&walk, path), fd, r = 0;
+
+    if (at < 0)
+        return at;
+    /* Look before opening: opening a device node or a FIFO would already be an effect. */
+    if (fstat(at, &found) < 0)
+        r = -errno;
+    else if (!S_ISREG(found.st_mode))
+        r = S_ISDIR(found.st_mode) ? -EISDIR : -EINVAL;
+    (void)close(at);
+    if (r < 0)
+        return r;
+    fd = open_in_root(root, walk.done, how, true);
+    if (fd == -ENOSYS) {
+        fd = openat(root, walk.done + 1, (int)how | O_NOFOLLOW | O_CLOEXEC);
+        fd = fd < 0 ? -errno : fd;
+    }
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &opened) < 0 || opened.st_dev != found.st_dev || opened.st_ino != found.st_ino) {
+        (void)close(fd);
+        return -EAGAIN;
+    }
+    return fd;
+}

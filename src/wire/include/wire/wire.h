@@ -1,0 +1,134 @@
+/* What the parent and the static child say to each other. Shared by both sides; no heap, no stdio.
+ *
+ *   parent (library)                                     child (src/init, from a sealed memfd)
+ *   ----------------                                     ------------------------------------
+ *   record of intent, lock
+ *   clone3(CLONE_VM | namespaces) ---------------------> shares memory until execveat of the sealed image
+ *   [uid_map, gid_map] --------------- MAPPED ---------> setresuid(0), execveat         (user namespace only)
+ *   pid and start files                                  ops: host name, mounts, pivot_root, devices, masks
+ *   cgroups, host ends of links        <-- CONSOLE ----- the pty's master, by SCM_RIGHTS      (tty only)
+ *                     <-------------------- CHILD ------ pid and pidfd of the process           (join only)
+ *   process is placed ---------------- PLACED ---------> ops: network, identity, capabilities, labels
+ *                     <-------------------- READY ------ last word before execve
+ *                     <---------------------- EOF ------ close-on-exec: the program runs
+ *                     <-------------------- ERROR ------ at any time: op, errno, system call, object, detail
+ *
+ * One SOCK_SEQPACKET pair. Every receive names what it expects and rejects all else. EOF before READY is a failure.
+ * When the parent dies, the child reads EOF (or gets its parent-death signal) and dies too. */
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Descriptors of the child program, in this order and nothing else. */
+#define WIRE_FD_SOCKET 3
+#define WIRE_FD_PLAN 4
+#define WIRE_FD_FIRST 5 /* the plan's own: slot N is descriptor WIRE_FD_FIRST + N */
+
+enum wire_message_type {
+    WIRE_MAPPED = 1,
+    WIRE_CONSOLE,
+    WIRE_CHILD,
+    WIRE_PLACED,
+    WIRE_READY,
+    WIRE_ERROR,
+};
+const char *wire_message_name(enum wire_message_type type);
+
+/* Fixed layout, always sent whole. */
+struct wire_message {
+    uint32_t type;
+    uint32_t op;      /* ERROR: index of the op that failed */
+    int32_t errnum;   /* ERROR: positive errno */
+    int32_t pid;      /* CHILD: in the parent's pid namespace */
+    uint32_t outcome; /* ERROR: enum wire_outcome */
+    char syscall[24];
+    char object[512];
+    char detail[512];
+};
+
+enum wire_outcome { WIRE_FAILED, WIRE_NOT_EXECUTABLE, WIRE_NOT_FOUND };
+
+/* One fd may ride along (SCM_RIGHTS); -1: none. Return 0 or -errno; receive returns 1 at EOF. */
+int wire_send(int socket, const struct wire_message *message, int fd);
+int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
+
+/* ---- the plan blob: offsets only, no pointers ---- */
+
+/* X(kind, name, doc): the child's step table, the printer and the error messages are all made from this list. */
+#define WIRE_OPS(X)                                                                                          \
+    X(SETNS, "setns")               /* slot; number0 CLONE_NEW* */                                           \
+    X(UNSHARE, "unshare")           /* number0 CLONE_NEW* */                                                 \
+    X(BECOME_ROOT, "become-root")   /* uid 0, gid 0 of the user namespace just joined */                     \
+    X(JOIN_ROOT, "join-root")       /* slot: /proc/PID/root; fchdir and chroot */                            \
+    X(FORK, "fork")                 /* enter the joined pid namespace as a child of the caller */            \
+    X(HOSTNAME, "hostname")         /* text0 */                                                              \
+    X(DOMAINNAME, "domainname")     /* text0 */                                                              \
+    X(PROPAGATION, "propagation")   /* number0 MS_*: of the whole private mount tree */                      \
+    X(SOURCE, "source")             /* text0 host path; number0 recursive; number1 slot to fill */           \
+    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1; number0: no pivot_root */    \
+    X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 MOUNT_F_* */ \
+    X(BIND, "bind")                 /* text2 destination; number0 set, 1 clear, 2 flags, 3 propagation; slot */ \
+    X(DEVICE, "device")             /* text0 path; number0 mode with type, 1 dev, 2 uid, 3 gid */            \
+    X(SYMLINK, "symlink")           /* text0 target, text1 path in /dev */                                   \
+    X(CONSOLE, "console")           /* slot of a given pty, or -1: one of the container's own devpts */      \
+    X(SYSCTL, "sysctl")             /* text0 key with slashes, text1 value */                                \
+    X(MASK, "mask")                 /* text0 path */                                                         \
+    X(READONLY, "readonly")         /* text0 path */                                                         \
+    X(LABEL, "label")               /* text0 "apparmor" or "selinux", text1 label: at the next exec */       \
+    X(OOM_SCORE, "oom-score")       /* number0 */                                                            \
+    X(ROOT_ATTRIBUTES, "root-attributes") /* number0 MOUNT_ATTR_* to set on the root mount */                \
+    X(DETACH_HOST, "detach-host")   /* the host's tree leaves the mount namespace */                         \
+    X(CHROOT, "chroot")             /* text0: only without a mount namespace of its own */                   \
+    X(WAIT, "wait")                 /* for PLACED */                                                         \
+    X(NETWORK, "network")           /* text0 interface; data: rtnetlink messages */                          \
+    X(RLIMIT, "rlimit")             /* text0 name; number0 resource, 1 soft, 2 hard */                       \
+    X(SESSION, "session")           /* setsid; the console becomes the controlling terminal and 0, 1, 2 */   \
+    X(USER, "user")                 /* text0 user, text1 group; data: additional gids (uint32) */            \
+    X(CAPABILITIES, "capabilities") /* number0 kept */                                                       \
+    X(UMASK, "umask")               /* number0 */                                                            \
+    X(CWD, "cwd")                   /* text0 */                                                              \
+    X(NO_NEW_PRIVILEGES, "no-new-privileges")                                                                \
+    X(EXEC, "exec")                 /* data: argv then envp as uint32 string offsets; number0 argc, 1 envc */
+
+enum wire_op_kind {
+#define WIRE_OP_ENUM(kind, name) WIRE_OP_##kind,
+    WIRE_OPS(WIRE_OP_ENUM)
+#undef WIRE_OP_ENUM
+            WIRE_OP_MAX_,
+};
+const char *wire_op_name(enum wire_op_kind kind);
+
+/* number1 of MOUNT and number2 of BIND */
+#define WIRE_MOUNT_NO_SYMLINKS 1u    /* destination must be a real directory reached without links */
+#define WIRE_MOUNT_RECURSIVE_ATTR 2u /* attributes apply to submounts too */
+#define WIRE_MOUNT_RECURSIVE 4u      /* bind with submounts */
+#define WIRE_MOUNT_PROPAGATION_SHIFT 32
+
+struct wire_op {
+    uint16_t kind;
+    int16_t slot;      /* -1: none */
+    uint32_t text[4];  /* offsets of NUL-terminated strings; 0: none */
+    uint64_t number[4];
+    uint32_t data, data_length;
+};
+
+#define WIRE_MAGIC 0x31706c63u /* "clp1" */
+
+#define WIRE_DIE_WITH_PARENT 1u
+
+struct wire_plan {
+    uint32_t magic;
+    uint32_t size;    /* of the whole blob; its last byte is NUL, so that every offset below it is terminated */
+    uint32_t n_ops, ops;
+    uint32_t n_slots; /* slots 0..n_given-1 arrive as descriptors, the rest is filled by ops */
+    uint32_t n_given;
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+/* Checks every offset and count. Returns 0 or -EBADMSG. */
+int wire_plan_check(const void *blob, size_t size);
+
+#endif

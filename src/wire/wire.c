@@ -1,0 +1,113 @@
+#include <wire/wire.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+const char *wire_op_name(enum wire_op_kind kind)
+{
+    static const char *const names[] = {
+#define WIRE_OP_NAME(kind, name) name,
+        WIRE_OPS(WIRE_OP_NAME)
+#undef WIRE_OP_NAME
+    };
+
+    return (unsigned int)kind < WIRE_OP_MAX_ ? names[kind] : "invalid";
+}
+
+const char *wire_message_name(enum wire_message_type type)
+{
+    static const char *const names[] = { "invalid", "MAPPED", "CONSOLE", "CHILD", "PLACED", "READY", "ERROR" };
+
+    return (unsigned int)type < sizeof(names) / sizeof(names[0]) ? names[type] : names[0];
+}
+
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int wire_send(int socket, const struct wire_message *message, int fd)
+{
+    struct iovec part = { .iov_base = (void *)message, .iov_len = sizeof(*message) };
+    union control control;
+    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+    ssize_t sent;
+
+    if (fd >= 0) {
+        memset(&control, 0, sizeof(control));
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+        header.msg_control = &control;
+        header.msg_controllen = sizeof(control);
+    }
+    do
+        sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return -errno;
+    return sent == (ssize_t)sizeof(*message) ? 0 : -EIO;
+}
+
+int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
+{
+    struct iovec part = { .iov_base = ret_message, .iov_len = sizeof(*ret_message) };
+    union control control;
+    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+        .msg_controllen = sizeof(control) };
+    ssize_t got;
+    int fd = -1;
+
+    do
+        got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return errno == ECONNRESET ? 1 : -errno;
+    if (got == 0)
+        return 1;
+    if (header.msg_controllen >= sizeof(struct cmsghdr) && control.header.cmsg_level == SOL_SOCKET &&
+            control.header.cmsg_type == SCM_RIGHTS && control.header.cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
+    if (got != (ssize_t)sizeof(*ret_message) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+            (fd >= 0 && ret_fd == NULL)) {
+        if (fd >= 0)
+            (void)close(fd);
+        return -EBADMSG;
+    }
+    ret_message->syscall[sizeof(ret_message->syscall) - 1] = '\0';
+    ret_message->object[sizeof(ret_message->object) - 1] = '\0';
+    ret_message->detail[sizeof(ret_message->detail) - 1] = '\0';
+    if (ret_fd != NULL)
+        *ret_fd = fd;
+    return 0;
+}
+
+static int range_check(uint64_t offset, uint64_t length, uint64_t size)
+{
+    return offset <= size && length <= size - offset;
+}
+
+int wire_plan_check(const void *blob, size_t size)
+{
+    const struct wire_plan *plan = blob;
+    const struct wire_op *ops;
+
+    if (size < sizeof(*plan) || plan->magic != WIRE_MAGIC || plan->size != size ||
+            ((const char *)blob)[size - 1] != '\0' || plan->n_given > plan->n_slots || plan->n_slots > 4096 ||
+            plan->ops % _Alignof(struct wire_op) != 0 ||
+            !range_check(plan->ops, (uint64_t)plan->n_ops * sizeof(struct wire_op), size))
+        return -EBADMSG;
+    ops = (const struct wire_op *)((const char *)blob + plan->ops);
+    for (uint32_t i = 0; i < plan->n_ops; i++) {
+        if (ops[i].kind >= WIRE_OP_MAX_ || ops[i].slot >= (int32_t)plan->n_slots || ops[i].slot < -1 ||
+                ops[i].data % 8 != 0 || !range_check(ops[i].data, ops[i].data_length, size))
+            return -EBADMSG;
+        for (int t = 0; t < 4; t++)
+            if (ops[i].text[t] >= size)
+                return -EBADMSG;
+    }
+    return 0;
+}

@@ -1,0 +1,500 @@
+/* The pure parts of the cgroups room: no root, no kernel. */
+#include "../../src/cgroups/internal.h"
+
+#include <base/util.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include <linux/bpf.h>
+
+/* The real table is the config room's; this one is for a program that is linked without it. */
+__attribute__((weak)) const char *const config_limit_keys[LIMIT_MAX_] = {
+    "memory",
+    "memory_swap",
+    "memory_reservation",
+    "memory_high",
+    "cpu_shares",
+    "cpu_quota",
+    "cpu_period",
+    "pids_limit",
+};
+
+static void test_cpu_weight(void **state)
+{
+    static const struct {
+        uint64_t shares, weight;
+    } rows[] = { { 0, 1 }, { 2, 1 }, { 3, 2 }, { 512, 59 }, { 1024, 100 }, { 262143, 10000 },
+        { 262144, 10000 }, { UINT64_MAX, 10000 } };
+    uint64_t last = 1;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        assert_int_equal(cgroup_cpu_weight(rows[i].shares), rows[i].weight);
+    for (uint64_t shares = 2; shares <= 262144; shares++) {
+        uint64_t weight = cgroup_cpu_weight(shares);
+
+        assert_true(weight >= last && weight <= 10000);
+        last = weight;
+    }
+}
+
+struct limits_row {
+    enum config_limit limit;
+    int version, result;
+    const char *file, *value;
+};
+
+static void check_limits(const struct config_cgroups *cgroups, const struct limits_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char file[64] = "", value[64] = "";
+
+        assert_int_equal(cgroup_limit_file(cgroups, rows[i].limit, rows[i].version, file, sizeof(file), value,
+                                 sizeof(value)),
+                rows[i].result);
+        if (rows[i].result == 0) {
+            assert_string_equal(file, rows[i].file);
+            assert_string_equal(value, rows[i].value);
+        }
+    }
+}
+
+static void test_limits(void **state)
+{
+    const struct config_cgroups cgroups = { .limits = {
+                                                    [LIMIT_MEMORY] = { true, 104857600 },
+                                                    [LIMIT_MEMORY_SWAP] = { true, 157286400 },
+                                                    [LIMIT_MEMORY_RESERVATION] = { true, 52428800 },
+                                                    [LIMIT_MEMORY_HIGH] = { true, 94371840 },
+                                                    [LIMIT_CPU_SHARES] = { true, 1024 },
+                                                    [LIMIT_CPU_QUOTA] = { true, 50000 },
+                                                    [LIMIT_CPU_PERIOD] = { true, 200000 },
+                                                    [LIMIT_PIDS] = { true, 64 },
+                                            } };
+    static const struct limits_row rows[] = {
+        { LIMIT_MEMORY, 1, 0, "memory.limit_in_bytes", "104857600" },
+        { LIMIT_MEMORY, 2, 0, "memory.max", "104857600" },
+        { LIMIT_MEMORY_SWAP, 1, 0, "memory.memsw.limit_in_bytes", "157286400" },
+        { LIMIT_MEMORY_SWAP, 2, 0, "memory.swap.max", "52428800" },
+        { LIMIT_MEMORY_RESERVATION, 1, 0, "memory.soft_limit_in_bytes", "52428800" },
+        { LIMIT_MEMORY_RESERVATION, 2, 0, "memory.low", "52428800" },
+        { LIMIT_MEMORY_HIGH, 1, -ENOENT, NULL, NULL },
+        { LIMIT_MEMORY_HIGH, 2, 0, "memory.high", "94371840" },
+        { LIMIT_CPU_SHARES, 1, 0, "cpu.shares", "1024" },
+        { LIMIT_CPU_SHARES, 2, 0, "cpu.weight", "100" },
+        { LIMIT_CPU_QUOTA, 1, 0, "cpu.cfs_quota_us", "50000" },
+        { LIMIT_CPU_QUOTA, 2, 0, "cpu.max", "50000 200000" },
+        { LIMIT_CPU_PERIOD, 1, 0, "cpu.cfs_period_us", "200000" },
+        { LIMIT_CPU_PERIOD, 2, 0, "cpu.max", "50000 200000" },
+        { LIMIT_PIDS, 1, 0, "pids.max", "64" },
+        { LIMIT_PIDS, 2, 0, "pids.max", "64" },
+    };
+
+    (void)state;
+    check_limits(&cgroups, rows, ARRAY_SIZE(rows));
+}
+
+static void test_limits_unset(void **state)
+{
+    const struct config_cgroups none = { .present = true };
+    const struct config_cgroups some = { .limits = { [LIMIT_MEMORY] = { true, 4096 },
+                                                 [LIMIT_CPU_PERIOD] = { true, 50000 },
+                                                 [LIMIT_PIDS] = { true, -1 } } };
+    const struct config_cgroups open = {
+        .limits = { [LIMIT_MEMORY] = { true, -1 }, [LIMIT_CPU_QUOTA] = { true, -1 } }
+    };
+    const struct config_cgroups huge = { .limits = { [LIMIT_MEMORY] = { true, INT64_MAX } } };
+    const struct config_cgroups swap = { .limits = { [LIMIT_MEMORY_SWAP] = { true, -1 } } };
+    static const struct limits_row unset[] = {
+        { LIMIT_MEMORY, 1, -ENODATA, NULL, NULL },
+        { LIMIT_MEMORY_SWAP, 2, -ENODATA, NULL, NULL },
+        { LIMIT_PIDS, 2, -ENODATA, NULL, NULL },
+    };
+    static const struct limits_row defaults[] = {
+        { LIMIT_MEMORY_SWAP, 1, 0, "memory.memsw.limit_in_bytes", "8192" },
+        { LIMIT_MEMORY_SWAP, 2, 0, "memory.swap.max", "4096" },
+        { LIMIT_CPU_PERIOD, 2, 0, "cpu.max", "max 50000" },
+        { LIMIT_PIDS, 1, 0, "pids.max", "max" },
+    };
+    static const struct limits_row unlimited[] = {
+        { LIMIT_MEMORY, 1, 0, "memory.limit_in_bytes", "-1" },
+        { LIMIT_MEMORY, 2, 0, "memory.max", "max" },
+        { LIMIT_MEMORY_SWAP, 1, 0, "memory.memsw.limit_in_bytes", "-1" },
+        { LIMIT_MEMORY_SWAP, 2, 0, "memory.swap.max", "max" },
+        { LIMIT_CPU_QUOTA, 1, 0, "cpu.cfs_quota_us", "-1" },
+        { LIMIT_CPU_QUOTA, 2, 0, "cpu.max", "max 100000" },
+    };
+
+    (void)state;
+    check_limits(&none, unset, ARRAY_SIZE(unset));
+    check_limits(&some, defaults, ARRAY_SIZE(defaults));
+    check_limits(&open, unlimited, ARRAY_SIZE(unlimited));
+    check_limits(&huge, &unlimited[2], 2);
+    check_limits(&swap, &unlimited[2], 2);
+}
+
+static void test_limits_check(void **state)
+{
+    static const struct {
+        struct config_number memory, swap;
+        int result;
+    } rows[] = {
+        { { false, 0 }, { false, 0 }, 0 },
+        { { true, 100 }, { true, 100 }, 0 },
+        { { true, 100 }, { true, -1 }, 0 },
+        { { false, 0 }, { true, -1 }, 0 },
+        { { true, 100 }, { true, 99 }, -EINVAL },
+        { { false, 0 }, { true, 100 }, -EINVAL },
+        { { true, -1 }, { true, 100 }, -EINVAL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct config_cgroups cgroups = {
+            .limits = { [LIMIT_MEMORY] = rows[i].memory, [LIMIT_MEMORY_SWAP] = rows[i].swap }
+        };
+        struct lc_error *err = NULL;
+
+        assert_int_equal(limits_check(&cgroups, &err), rows[i].result);
+        if (rows[i].result < 0)
+            assert_string_equal(error_site(err)->pointer, "/cgroups/memory_swap");
+        error_free(err);
+    }
+}
+
+/* Runs a device program; only the instructions that ours consist of. -1: not a valid program. */
+static int interpret(const struct bpf_insn *program, int length, const struct bpf_cgroup_dev_ctx *context)
+{
+    uint64_t reg[BPF_REG_10 + 1] = { 0 };
+
+    for (int at = 0; at >= 0 && at < length; at++) {
+        const struct bpf_insn *insn = &program[at];
+        uint64_t imm = (uint64_t)(int64_t)insn->imm;
+        uint64_t *dst = &reg[insn->dst_reg];
+
+        switch (insn->code) {
+        case BPF_LDX | BPF_MEM | BPF_W:
+            if (insn->src_reg != BPF_REG_1 || insn->off % 4 != 0 || insn->off > 8)
+                return -1;
+            *dst = ((const uint32_t *)context)[insn->off / 4];
+            break;
+        case BPF_ALU64 | BPF_MOV | BPF_X:
+            *dst = reg[insn->src_reg];
+            break;
+        case BPF_ALU64 | BPF_MOV | BPF_K:
+            *dst = imm;
+            break;
+        case BPF_ALU64 | BPF_AND | BPF_K:
+            *dst &= imm;
+            break;
+        case BPF_ALU64 | BPF_RSH | BPF_K:
+            *dst >>= imm;
+            break;
+        case BPF_JMP | BPF_JNE | BPF_K:
+            at += *dst != imm ? insn->off : 0;
+            break;
+        case BPF_JMP | BPF_JSET | BPF_K:
+            at += (*dst & imm) != 0 ? insn->off : 0;
+            break;
+        case BPF_JMP | BPF_JA:
+            at += insn->off;
+            break;
+        case BPF_JMP | BPF_EXIT:
+            return reg[BPF_REG_0] <= 1 ? (int)reg[BPF_REG_0] : -1;
+        default:
+            return -1;
+        }
+    }
+    return -1;
+}
+
+enum { R = BPF_DEVCG_ACC_READ, W = BPF_DEVCG_ACC_WRITE, M = BPF_DEVCG_ACC_MKNOD };
+
+struct access_row {
+    char type;
+    uint32_t major, minor;
+    int access, answer;
+};
+
+static void check_access(
+        const struct config_device_rule *rules, size_t count, const struct access_row *rows, size_t n_rows)
+{
+    struct bpf_insn program[256];
+    int length = cgroup_device_program(rules, count, program, ARRAY_SIZE(program));
+
+    assert_true(length > 0);
+    assert_int_equal(cgroup_device_program(rules, count, program, (size_t)length - 1), -E2BIG);
+    assert_int_equal(cgroup_device_program(rules, count, program, (size_t)length), length);
+    for (size_t i = 0; i < n_rows; i++) {
+        uint32_t type = rows[i].type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
+        struct bpf_cgroup_dev_ctx context = { (uint32_t)rows[i].access << 16 | type, rows[i].major,
+            rows[i].minor };
+
+        if (interpret(program, length, &context) != rows[i].answer)
+            fail_msg("%c %u:%u access %d: not %d", rows[i].type, rows[i].major, rows[i].minor, rows[i].access,
+                    rows[i].answer);
+    }
+}
+
+static void test_program_defaults(void **state)
+{
+    static const struct access_row rows[] = {
+        { 'c', 1, 3, R | W, 1 },
+        { 'c', 1, 3, M, 1 },
+        { 'b', 1, 3, R, 0 },
+        { 'c', 1, 1, R, 0 },
+        { 'c', 1, 1, M, 1 },
+        { 'c', 1, 1, R | M, 0 },
+        { 'b', 8, 0, M, 1 },
+        { 'b', 8, 0, R, 0 },
+        { 'b', 8, 0, W, 0 },
+        { 'c', 5, 2, R | W | M, 1 },
+        { 'c', 136, 7, R | W, 1 },
+        { 'c', 137, 7, R, 0 },
+        { 'c', 10, 200, W, 1 },
+        { 'c', 10, 229, W, 0 },
+        { 'c', 4095, 1048575, R, 0 },
+    };
+    const struct config_device_rule *rules;
+    size_t count;
+
+    (void)state;
+    rules = cgroup_default_rules(&count);
+    check_access(rules, count, rows, ARRAY_SIZE(rows));
+}
+
+static void test_program_order(void **state)
+{
+    static const struct config_device_rule rules[] = {
+        { 'c', 9, 9, "rwm", true }, /* forgotten: stands before the next */
+        { 'a', -1, -1, "rwm", false },
+        { 'c', 1, -1, "rw", true },
+        { 'c', 1, 3, "w", false },
+        { 'a', 7, 7, "r", true },
+        { 'b', 8, -1, "rwm", true },
+        { 'b', 8, 1, "rwm", false },
+        { 'c', 1, 4, "", false },
+        { 'c', INT64_MAX, 3, "rwm", false },
+    };
+    static const struct config_device_rule open[] = {
+        { 'a', -1, -1, "rwm", true },
+        { 'b', -1, -1, "w", false },
+    };
+    static const struct access_row rows[] = {
+        { 'c', 9, 9, R, 0 },
+        { 'c', 1, 3, R, 1 },
+        { 'c', 1, 3, W, 0 },
+        { 'c', 1, 3, R | W, 0 },
+        { 'c', 1, 4, R | W, 1 },
+        { 'c', 1, 4, R | W | M, 0 },
+        { 'c', 7, 7, R, 1 },
+        { 'b', 7, 7, R, 1 },
+        { 'b', 7, 7, W, 0 },
+        { 'b', 8, 0, R | W | M, 1 },
+        { 'b', 8, 1, R, 0 },
+    };
+    static const struct access_row open_rows[] = {
+        { 'c', 9, 9, R | W | M, 1 },
+        { 'b', 9, 9, R | M, 1 },
+        { 'b', 9, 9, R | W, 0 },
+    };
+    static const struct access_row nothing = { 'c', 1, 3, R, 0 };
+
+    (void)state;
+    check_access(rules, ARRAY_SIZE(rules), rows, ARRAY_SIZE(rows));
+    check_access(open, ARRAY_SIZE(open), open_rows, ARRAY_SIZE(open_rows));
+    check_access(NULL, 0, &nothing, 1);
+}
+
+/* Does the v1 text say the same as the program? The kernel's list, acted out here. */
+struct v1_lines {
+    char text[1024];
+};
+
+static int collect_line(void *data, bool allow, const char *line)
+{
+    struct v1_lines *lines = data;
+    size_t used = strlen(lines->text);
+
+    (void)snprintf(lines->text + used, sizeof(lines->text) - used, "%s%s;", allow ? "+" : "-", line);
+    return 0;
+}
+
+static void test_rules_v1(void **state)
+{
+    static const struct {
+        size_t count;
+        struct config_device_rule rules[4];
+        int result;
+        const char *lines;
+    } rows[] = {
+        { 0, { { 0 } }, 0, "-a;" },
+        { 1, { { 'c', 1, 3, "rwm", true } }, 0, "-a;+c 1:3 rwm;" },
+        { 1, { { 'a', -1, -1, "m", true } }, 0, "-a;+c *:* m;+b *:* m;" },
+        { 2, { { 'c', 1, 3, "rwm", true }, { 'a', -1, -1, "mrw", false } }, 0, "-a;" },
+        { 2, { { 'a', -1, -1, "rwm", true }, { 'b', 8, -1, "w", false } }, 0, "+a;-b 8:* w;" },
+        { 2, { { 'c', 1, 3, "rwm", true }, { 'c', 1, -1, "wm", false } }, 0, "-a;+c 1:3 rwm;-c 1:3 wm;" },
+        { 2, { { 'c', 1, 3, "r", true }, { 'c', 1, 3, "w", false } }, 0, "-a;+c 1:3 r;" },
+        { 2, { { 'c', 1, -1, "rw", true }, { 'c', 1, 3, "w", false } }, -ENOTSUP, NULL },
+        { 2, { { 'a', 1, 3, "rw", true }, { 'b', -1, -1, "r", false } }, 0,
+                "-a;+c 1:3 rw;+b 1:3 rw;-b 1:3 r;" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct v1_lines lines = { "" };
+        size_t culprit = 99;
+
+        assert_int_equal(device_rules_v1(rows[i].rules, rows[i].count, collect_line, &lines, &culprit),
+                rows[i].result);
+        if (rows[i].lines != NULL)
+            assert_string_equal(lines.text, rows[i].lines);
+        else
+            assert_int_equal(culprit, 1);
+    }
+}
+
+static void test_rules_collect(void **state)
+{
+    struct config_device_rule extra = { 'b', 8, -1, "r", true };
+    struct config_device devices[] = {
+        { .path = "/dev/fuse", .type = 'c', .major = 10, .minor = 229 },
+        { .path = "/run/fifo", .type = 'p' },
+    };
+    struct lc_config config = {
+        .devices = devices, .n_devices = 2, .cgroups = { .rules = &extra, .n_rules = 1 }
+    };
+    CLEAN_FREE struct config_device_rule *rules = NULL;
+    size_t count, n_defaults;
+
+    (void)state;
+    (void)cgroup_default_rules(&n_defaults);
+    assert_int_equal(device_rules_collect(&config, &rules, &count), 0);
+    assert_int_equal(count, n_defaults + 2);
+    assert_int_equal(rules[n_defaults].type, 'b');
+    assert_int_equal(rules[n_defaults + 1].minor, 229);
+}
+
+static void test_layout(void **state)
+{
+    struct layout layout;
+
+    (void)state;
+    assert_int_equal(
+            layout_parse(&layout, strdup("9:name=systemd:/\n4:cpu,cpuacct:/a:b\n3:pids:/\n0::/user.slice\n")),
+            0);
+    assert_int_equal(layout.n_v1, 3);
+    assert_string_equal(layout.v1[0].names, "name=systemd");
+    assert_int_equal(layout.v1[0].controllers, 0);
+    assert_int_equal(layout.v1[1].controllers, CGROUP_BIT(CGROUP_CPU));
+    assert_int_equal(layout.v1[2].controllers, CGROUP_BIT(CGROUP_PIDS));
+    assert_string_equal(layout.v2_path, "/user.slice");
+    layout_done(&layout);
+    assert_int_equal(layout_parse(&layout, strdup("")), 0);
+    assert_null(layout.v2_path);
+    layout_done(&layout);
+    assert_int_equal(layout_parse(&layout, strdup("rubbish\n")), -EPROTO);
+    assert_int_equal(controllers_parse("cpuset cpu io memory\n"),
+            CGROUP_BIT(CGROUP_CPUSET) | CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY));
+}
+
+static void test_mountinfo(void **state)
+{
+    static const char text[] =
+            "24 1 0:22 / /proc rw - proc proc rw\n"
+            "bad line\n"
+            "33 31 0:30 / /cg/cpu\\040acct rw,relatime shared:9 master:1 - cgroup none rw,cpuacct,cpu\n"
+            "40 31 0:37 / /cg/systemd rw - cgroup cgroup rw,name=systemd\n"
+            "41 31 0:38 /x /back\\134slash rw - cgroup2 cgroup2 rw,nsdelegate";
+    static const struct {
+        const char *type, *option, *mount;
+    } rows[] = {
+        { "cgroup", "cpu", "/cg/cpu acct" },
+        { "cgroup", "cpuacct", "/cg/cpu acct" },
+        { "cgroup", "name=systemd", "/cg/systemd" },
+        { "cgroup2", NULL, "/back\\slash" },
+        { "cgroup", "memory", NULL },
+        { "cgroup", "name=sys", NULL },
+        { "tmpfs", NULL, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEAN_FREE char *mount = NULL;
+
+        assert_int_equal(mountinfo_find(text, rows[i].type, rows[i].option, &mount),
+                rows[i].mount != NULL ? 0 : -ENOENT);
+        if (rows[i].mount != NULL)
+            assert_string_equal(mount, rows[i].mount);
+    }
+}
+
+static void test_small_parts(void **state)
+{
+    (void)state;
+    assert_true(cpuset_same("0-2,4", "0,1,2,4"));
+    assert_true(cpuset_same("1,0", "0-1\n"));
+    assert_false(cpuset_same("0-2", "0-1"));
+    assert_false(cpuset_same("0", "0-1"));
+    assert_false(cpuset_same("0-4294967295", "0-1"));
+    assert_true(is_below("/sys/fs/cgroup/a", "/sys/fs/cgroup"));
+    assert_true(is_below("/sys/fs/cgroup/..a/b..", "/sys/fs/cgroup"));
+    assert_false(is_below("/sys/fs/cgroup", "/sys/fs/cgroup"));
+    assert_false(is_below("/sys/fs/cgroup/", "/sys/fs/cgroup"));
+    assert_false(is_below("/sys/fs/cgroups/a", "/sys/fs/cgroup"));
+    assert_false(is_below("/sys/fs/cgroup/a/../../b", "/sys/fs/cgroup"));
+    assert_false(is_below("/sys/fs/cgroup/..", "/sys/fs/cgroup"));
+}
+
+static void test_plan_names(void **state)
+{
+    static const struct {
+        const char *parent, *name, *fallback, *pointer;
+    } rows[] = {
+        { "..", "x", NULL, "/cgroups/parent" },
+        { "a/../../b", "x", NULL, "/cgroups/parent" },
+        { "a/.", "x", NULL, "/cgroups/parent" },
+        { "a\nb", "x", NULL, "/cgroups/parent" },
+        { NULL, "..", NULL, "/cgroups/name" },
+        { NULL, "a/b", NULL, "/cgroups/name" },
+        { NULL, "", NULL, "/cgroups/name" },
+        { NULL, NULL, NULL, "/cgroups/name" },
+        { "a", NULL, "..", "/cgroups/name" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct lc_config config = {
+            .cgroups = { .present = true, .parent = rows[i].parent, .name = rows[i].name }
+        };
+        struct cgroup_set set;
+        struct lc_error *err = NULL;
+
+        assert_int_equal(cgroup_plan(&config, rows[i].fallback, &set, &err), -EINVAL);
+        assert_string_equal(error_site(err)->pointer, rows[i].pointer);
+        error_free(err);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cpu_weight),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_unset),
+        cmocka_unit_test(test_limits_check),
+        cmocka_unit_test(test_program_defaults),
+        cmocka_unit_test(test_program_order),
+        cmocka_unit_test(test_rules_v1),
+        cmocka_unit_test(test_rules_collect),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_mountinfo),
+        cmocka_unit_test(test_small_parts),
+        cmocka_unit_test(test_plan_names),
+    };
+
+    return cmocka_run_group_tests_name("cgroups", tests, NULL, NULL);
+}
