@@ -31,7 +31,11 @@ struct lc_error *error_last(struct lc_error *err)
 
 void error_add(struct lc_error *err, const struct error_site *site)
 {
-    err = error_last(err);
+    error_place(error_last(err), site);
+}
+
+void error_place(struct lc_error *err, const struct error_site *site)
+{
     if (err == NULL || err == &out_of_memory)
         return;
     if (err->site.kind == ERROR_GENERIC)

@@ -23,13 +23,13 @@ static int inherit_one(int parent_fd, const struct group_dir *dir, size_t which)
     CLEAN_FREE char *own = NULL, *parents = NULL;
     int r;
 
-    r = read_text(dir->fd, lists[which].file, &own);
+    r = cgroup_read_text(dir->fd, lists[which].file, &own);
     if (r < 0)
         return group_fail(dir, lists[which].file, -r, "read", lists[which].pointer);
     cut_newline(own);
     if (own[0] != '\0')
         return 0;
-    r = read_text(parent_fd, lists[which].v1_effective, &parents);
+    r = cgroup_read_text(parent_fd, lists[which].v1_effective, &parents);
     if (r < 0)
         return group_fail(dir, lists[which].v1_effective, -r, "read", lists[which].pointer);
     cut_newline(parents);
@@ -108,7 +108,7 @@ int cpuset_check_effective(const struct group_dir *dir, const struct config_cgro
 
         if (wanted[i] == NULL)
             continue;
-        r = read_text(dir->fd, lists[i].v2_effective, &effective);
+        r = cgroup_read_text(dir->fd, lists[i].v2_effective, &effective);
         if (r < 0)
             return group_fail(dir, lists[i].v2_effective, -r, "read", lists[i].pointer);
         cut_newline(effective);

@@ -230,7 +230,7 @@ static int emit_write(void *data, bool allow, const char *line)
 
     if (files->fds[allow] < 0)
         files->fds[allow] = openat(files->dir->fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    r = files->fds[allow] < 0 ? -errno : write_text(files->fds[allow], line);
+    r = files->fds[allow] < 0 ? -errno : cgroup_write_text(files->fds[allow], line);
     if (r < 0)
         return group_fail(
                 files->dir, name, -r, files->fds[allow] < 0 ? "openat" : "write", "/cgroups/device_access");

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-int read_text(int dirfd, const char *name, char **ret_text)
+int cgroup_read_text(int dirfd, const char *name, char **ret_text)
 {
     CLEAN_FD int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
     struct buffer text = { 0 };
@@ -40,7 +40,7 @@ int read_text(int dirfd, const char *name, char **ret_text)
 }
 
 /* One write: each is one command to the kernel, and cannot be continued. */
-int write_text(int fd, const char *value)
+int cgroup_write_text(int fd, const char *value)
 {
     ssize_t put;
 
@@ -105,7 +105,7 @@ int group_write(const struct group_dir *dir, const char *file, const char *value
 
     if (fd < 0)
         return group_fail(dir, file, errno, "openat", pointer);
-    r = write_text(fd, value);
+    r = cgroup_write_text(fd, value);
     if (r < 0)
         return group_fail(dir, file, -r, "write", pointer);
     log_line(dir->log, "cgroup %s/%s = %s: ok", dir->path, file, value);
@@ -146,7 +146,7 @@ static int write_limit(const struct group_dir *dir, const struct config_cgroups 
 
     if (file == NULL)
         return 0; /* cgroup_plan refused it */
-    limit_pointer(row, pointer, sizeof(pointer));
+    cgroup_limit_pointer(row, pointer, sizeof(pointer));
     r = row->value(cgroups, row->limit, version, value, sizeof(value));
     if (r < 0)
         return group_fail(dir, file, -r, "write", pointer);
@@ -160,10 +160,10 @@ static int write_limit(const struct group_dir *dir, const struct config_cgroups 
 static bool is_due(const struct config_cgroups *cgroups, const struct limit_row *row, int version)
 {
     if (row->limit == LIMIT_MEMORY_SWAP)
-        return limit_is_set(cgroups, row) || cgroups->limits[LIMIT_MEMORY].set;
+        return cgroup_limit_is_set(cgroups, row) || cgroups->limits[LIMIT_MEMORY].set;
     if (row->limit == LIMIT_CPU_PERIOD && version == 2 && cgroups->limits[LIMIT_CPU_QUOTA].set)
         return false;
-    return limit_is_set(cgroups, row);
+    return cgroup_limit_is_set(cgroups, row);
 }
 
 int group_write_limits(
@@ -171,8 +171,8 @@ int group_write_limits(
 {
     int version = group->v2 ? 2 : 1;
 
-    for (size_t i = 0; i < n_limit_rows; i++) {
-        const struct limit_row *row = &limit_rows[i];
+    for (size_t i = 0; i < n_cgroup_limit_rows; i++) {
+        const struct limit_row *row = &cgroup_limit_rows[i];
         int r;
 
         if ((group->controllers & CGROUP_BIT(row->controller)) == 0 || !is_due(cgroups, row, version))
@@ -184,7 +184,7 @@ int group_write_limits(
     return 0;
 }
 
-int64_t now_ms(void)
+int64_t cgroup_now_ms(void)
 {
     struct timespec now;
 
@@ -192,11 +192,11 @@ int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-bool pause_until(int64_t deadline_ms, unsigned *step_us)
+bool cgroup_pause(int64_t deadline_ms, unsigned *step_us)
 {
     enum { FIRST_US = 200, LONGEST_US = 16000 };
 
-    if (now_ms() >= deadline_ms)
+    if (cgroup_now_ms() >= deadline_ms)
         return false;
     *step_us = *step_us == 0 ? FIRST_US : *step_us * 2;
     if (*step_us > LONGEST_US)

@@ -1,10 +1,9 @@
-/* Making groups, and putting processes into them. */
+/* Making groups: the walk from the mount point down, with what each version needs on the way. */
 #include "internal.h"
 
 #include <base/util.h>
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -13,7 +12,7 @@
  * carries our mark, perhaps between our look at it and our mkdir in it. */
 #define WALK_TRIES 16
 
-bool is_below(const char *path, const char *mount)
+bool cgroup_is_below(const char *path, const char *mount)
 {
     size_t length = strlen(mount);
 
@@ -70,11 +69,14 @@ static int make_leaf(const struct walk *walk, int parent_fd, const char *name, s
         .hint = "another container has the same cgroups.name: each needs its own",
     };
 
+    struct stat there;
+
     if (!walk->group->made)
         return 0;
     if (mkdirat(parent_fd, name, 0755) == 0)
         return 0;
-    if (errno == EEXIST)
+    if (errno == EEXIST && fstatat(parent_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(there.st_mode))
         return walk_fail(walk, length, EBUSY, &taken, "the group was made by another process meanwhile");
     return walk_fail(walk, length, errno,
             &(struct error_site){ .syscall = "mkdir", .pointer = "/cgroups/name", .hint = mkdir_hint(errno) },
@@ -180,13 +182,15 @@ static int make_group(struct walk walk, const struct version *version, bool *ret
     CLEAN_FD int fd = -EBADF;
     int r;
 
-    if (!is_below(walk.group->path, walk.group->mount))
+    if (!cgroup_is_below(walk.group->path, walk.group->mount))
         return walk_fail(&walk, strlen(walk.group->path), EINVAL, &(struct error_site){ 0 },
                 "not a group below its mount point");
     walk.tries_left = WALK_TRIES;
     do
         r = walk_down(&walk, version, ret_made, &fd);
     while (!*ret_made && (r == -ENOENT || r == -ENODEV) && walk.tries_left-- > 0);
+    if (r < 0 && !*ret_made)
+        cgroup_remove_parents(walk.group);
     if (r < 0)
         return r;
     walk.tries_left = 0;
@@ -238,60 +242,11 @@ static int make_all(const struct lc_config *config, struct cgroup_set *set, cons
 int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const struct log *log, int *ret_fd,
         struct lc_error **err)
 {
-    return make_all(config, set, &version_2, log, ret_fd, err);
+    return make_all(config, set, &cgroup_version_2, log, ret_fd, err);
 }
 
 int cgroup_make_v1(
         const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err)
 {
-    return make_all(config, set, &version_1, log, NULL, err);
-}
-
-static int attach_one(const struct cgroup_group *group, pid_t pid, struct lc_error **err)
-{
-    struct group_dir dir = { .path = group->path, .err = err };
-    CLEAN_FREE char *file = NULL;
-    CLEAN_FD int fd = -EBADF;
-    char text[16];
-    int r;
-
-    if (asprintf(&file, "%s/cgroup.procs", group->path) < 0) {
-        file = NULL;
-        return group_fail(&dir, "cgroup.procs", ENOMEM, NULL, NULL);
-    }
-    fd = open(file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return group_fail(&dir, "cgroup.procs", errno, "open", NULL);
-    (void)snprintf(text, sizeof(text), "%d", (int)pid);
-    r = write_text(fd, text);
-    return r < 0 ? group_fail(&dir, "cgroup.procs", -r, "write", NULL) : 0;
-}
-
-int cgroup_attach(const struct cgroup_set *set, pid_t pid, bool include_v2, struct lc_error **err)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        int r = set->groups[i].v2 && !include_v2 ? 0 : attach_one(&set->groups[i], pid, err);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **err)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        struct group_dir dir = { .path = set->groups[i].path, .err = err };
-        int fd;
-
-        if (!set->groups[i].v2)
-            continue;
-        fd = open(set->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
-            return group_fail(&dir, "", errno, "open", NULL);
-        *ret_fd = fd;
-        return 0;
-    }
-    *ret_fd = -EBADF;
-    return 0;
+    return make_all(config, set, &cgroup_version_1, log, NULL, err);
 }

@@ -25,9 +25,9 @@ struct layout {
     const char *v2_path; /* our own group in the v2 hierarchy; NULL: the kernel has none */
 };
 
-const char *controller_name(enum cgroup_controller controller);
+const char *cgroup_controller_name(enum cgroup_controller controller);
 /* Names separated by commas, blanks or newlines -> bit set; unknown ones are skipped. */
-uint32_t controllers_parse(const char *list);
+uint32_t cgroup_controllers_parse(const char *list);
 /* Takes the text of /proc/self/cgroup over, also on failure. */
 int layout_parse(struct layout *ret_layout, char *text_consumed);
 int layout_read(struct layout *ret_layout, struct lc_error **err);
@@ -37,7 +37,7 @@ int layout_mount_v1(const struct layout_hierarchy *hierarchy, char **ret_mount);
 int layout_mount_v2(char **ret_mount);
 /* The first mount in a mountinfo text with this file system type and (unless NULL) this super block option.
  */
-int mountinfo_find(const char *text, const char *type, const char *option, char **ret_mount);
+int layout_mountinfo_find(const char *text, const char *type, const char *option, char **ret_mount);
 
 /* ---- limits.c: which file a limit becomes ---- */
 struct limit_row {
@@ -48,14 +48,14 @@ struct limit_row {
 };
 enum { LIMIT_CPUSET_CPUS = LIMIT_MAX_, LIMIT_CPUSET_MEMS };
 
-extern const struct limit_row limit_rows[];
-extern const size_t n_limit_rows;
+extern const struct limit_row cgroup_limit_rows[];
+extern const size_t n_cgroup_limit_rows;
 
-bool limit_is_set(const struct config_cgroups *cgroups, const struct limit_row *row);
+bool cgroup_limit_is_set(const struct config_cgroups *cgroups, const struct limit_row *row);
 /* "/cgroups/memory" */
-void limit_pointer(const struct limit_row *row, char *pointer, size_t size);
+void cgroup_limit_pointer(const struct limit_row *row, char *pointer, size_t size);
 /* Refuses combinations that mean nothing in any version. */
-int limits_check(const struct config_cgroups *cgroups, struct lc_error **err);
+int cgroup_limits_check(const struct config_cgroups *cgroups, struct lc_error **err);
 
 /* ---- files.c: reading and writing files of a group ---- */
 struct group_dir {
@@ -67,8 +67,8 @@ struct group_dir {
 };
 
 /* The whole file below dirfd; caller frees. */
-int read_text(int dirfd, const char *name, char **ret_text);
-int write_text(int fd, const char *value);
+int cgroup_read_text(int dirfd, const char *name, char **ret_text);
+int cgroup_write_text(int fd, const char *value);
 int group_write(const struct group_dir *dir, const char *file, const char *value, const char *pointer);
 int group_fail(
         const struct group_dir *dir, const char *file, int errnum, const char *syscall, const char *pointer);
@@ -76,8 +76,8 @@ int group_fail(
 int group_write_limits(
         const struct group_dir *dir, const struct config_cgroups *cgroups, const struct cgroup_group *group);
 /* Sleeps a little, longer each time; false when the deadline (monotonic ms) has passed. */
-bool pause_until(int64_t deadline_ms, unsigned *step_us);
-int64_t now_ms(void);
+bool cgroup_pause(int64_t deadline_ms, unsigned *step_us);
+int64_t cgroup_now_ms(void);
 
 /* ---- cpuset.c ---- */
 /* v1: a new group has no CPUs and no memory nodes, and nothing can be attached until it has: take the
@@ -104,11 +104,13 @@ struct version {
     int (*after_child)(const struct walk *walk, int parent_fd, int fd, size_t length);
     int (*apply)(const struct walk *walk, int fd);
 };
-extern const struct version version_1, version_2;
+extern const struct version cgroup_version_1, cgroup_version_2;
 
 int walk_fail(
         const struct walk *walk, size_t length, int errnum, const struct error_site *site, const char *text);
-bool is_below(const char *path, const char *mount);
+bool cgroup_is_below(const char *path, const char *mount);
+/* Upwards from the group, as long as the directory is one that we made on the way and nobody is in it. */
+void cgroup_remove_parents(const struct cgroup_group *group);
 
 /* ---- device-rules.c, device-program.c, device-filter.c ---- */
 #define DEVICE_READ 1u

@@ -23,7 +23,7 @@ static void sweep_processes(int fd, struct sweep *sweep)
     char *next;
 
     /* A threaded group of v2 gives EOPNOTSUPP: its processes are listed in the domain above. */
-    if (read_text(fd, "cgroup.procs", &text) < 0)
+    if (cgroup_read_text(fd, "cgroup.procs", &text) < 0)
         return;
     for (char *at = text; *at != '\0'; at = next + strspn(next, "\n")) {
         long pid = strtol(at, &next, 10);
@@ -99,7 +99,7 @@ static int kill_group(const struct cgroup_group *group, int64_t deadline)
     sweep.signal = SIGKILL;
     while (r == 0 && sweep.others > 0) {
         r = sweep_group(group, &sweep);
-        if (r == 0 && sweep.others > 0 && !pause_until(deadline, &step_us))
+        if (r == 0 && sweep.others > 0 && !cgroup_pause(deadline, &step_us))
             return -ETIMEDOUT;
     }
     return r == -ENOENT ? 0 : r;
@@ -107,7 +107,7 @@ static int kill_group(const struct cgroup_group *group, int64_t deadline)
 
 int cgroup_kill(const struct cgroup_set *set, int timeout_ms)
 {
-    int64_t deadline = now_ms() + timeout_ms;
+    int64_t deadline = cgroup_now_ms() + timeout_ms;
     int first = 0;
 
     for (size_t i = 0; i < set->count; i++) {

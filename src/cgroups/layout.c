@@ -20,12 +20,12 @@ static const char *const controller_names[CGROUP_CONTROLLER_MAX_] = {
     [CGROUP_PIDS] = "pids",
 };
 
-const char *controller_name(enum cgroup_controller controller)
+const char *cgroup_controller_name(enum cgroup_controller controller)
 {
     return controller_names[controller];
 }
 
-uint32_t controllers_parse(const char *list)
+uint32_t cgroup_controllers_parse(const char *list)
 {
     uint32_t found = 0;
 
@@ -60,7 +60,7 @@ static int parse_line(struct layout *layout, char *line)
         return -E2BIG;
     layout->v1[layout->n_v1++] = (struct layout_hierarchy){
         .names = names,
-        .controllers = controllers_parse(names),
+        .controllers = cgroup_controllers_parse(names),
     };
     return 0;
 }
@@ -94,7 +94,7 @@ int layout_read(struct layout *ret_layout, struct lc_error **err)
     char *text;
     int r;
 
-    r = read_text(AT_FDCWD, site.object, &text);
+    r = cgroup_read_text(AT_FDCWD, site.object, &text);
     if (r == 0)
         r = layout_parse(ret_layout, text);
     if (r == 0)
@@ -170,7 +170,7 @@ static bool has_option(const char *options, const char *option)
 }
 
 /* ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE SUPEROPTIONS */
-int mountinfo_find(const char *text, const char *type, const char *option, char **ret_mount)
+int layout_mountinfo_find(const char *text, const char *type, const char *option, char **ret_mount)
 {
     for (const char *line = text; *line != '\0'; line += *line == '\n') {
         const char *point = skip_fields(line, 4), *tail = skip_fields(point, 2);
@@ -196,8 +196,8 @@ static int search_mountinfo(const char *type, const char *option, char **ret_mou
     CLEAN_FREE char *text = NULL;
     int r;
 
-    r = read_text(AT_FDCWD, "/proc/self/mountinfo", &text);
-    return r < 0 ? r : mountinfo_find(text, type, option, ret_mount);
+    r = cgroup_read_text(AT_FDCWD, "/proc/self/mountinfo", &text);
+    return r < 0 ? r : layout_mountinfo_find(text, type, option, ret_mount);
 }
 
 /* `length` bytes of name below /sys/fs/cgroup, when a cgroup file system is there. */

@@ -104,7 +104,7 @@ static int value_list(const struct config_cgroups *cgroups, int limit, int versi
 
 /* In the order of writing: v1 refuses memory+swap below memory, and checks a quota against the period in
  * force. */
-const struct limit_row limit_rows[] = {
+const struct limit_row cgroup_limit_rows[] = {
     { LIMIT_MEMORY, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", value_bytes },
     { LIMIT_MEMORY_SWAP, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", value_swap },
     { LIMIT_MEMORY_RESERVATION, CGROUP_MEMORY, "memory.soft_limit_in_bytes", "memory.low", value_bytes },
@@ -116,16 +116,16 @@ const struct limit_row limit_rows[] = {
     { LIMIT_CPUSET_CPUS, CGROUP_CPUSET, "cpuset.cpus", "cpuset.cpus", value_list },
     { LIMIT_CPUSET_MEMS, CGROUP_CPUSET, "cpuset.mems", "cpuset.mems", value_list },
 };
-const size_t n_limit_rows = ARRAY_SIZE(limit_rows);
+const size_t n_cgroup_limit_rows = ARRAY_SIZE(cgroup_limit_rows);
 
-bool limit_is_set(const struct config_cgroups *cgroups, const struct limit_row *row)
+bool cgroup_limit_is_set(const struct config_cgroups *cgroups, const struct limit_row *row)
 {
     if (row->limit >= LIMIT_MAX_)
         return cpuset_list(cgroups, row->limit) != NULL;
     return cgroups->limits[row->limit].set;
 }
 
-void limit_pointer(const struct limit_row *row, char *pointer, size_t size)
+void cgroup_limit_pointer(const struct limit_row *row, char *pointer, size_t size)
 {
     const char *key;
 
@@ -139,13 +139,14 @@ void limit_pointer(const struct limit_row *row, char *pointer, size_t size)
 int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit limit, int version, char *file,
         size_t file_size, char *value, size_t value_size)
 {
-    const struct limit_row *row = limit_rows;
+    const struct limit_row *row = cgroup_limit_rows;
     const char *name;
     int r;
 
     while (row->limit != (int)limit)
         row++;
-    if (!limit_is_set(cgroups, row) && !(limit == LIMIT_MEMORY_SWAP && cgroups->limits[LIMIT_MEMORY].set))
+    if (!cgroup_limit_is_set(cgroups, row) &&
+            !(limit == LIMIT_MEMORY_SWAP && cgroups->limits[LIMIT_MEMORY].set))
         return -ENODATA;
     name = version == 1 ? row->v1 : row->v2;
     if (name == NULL)
@@ -154,7 +155,7 @@ int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit li
     return r < 0 ? r : row->value(cgroups, row->limit, version, value, value_size);
 }
 
-int limits_check(const struct config_cgroups *cgroups, struct lc_error **err)
+int cgroup_limits_check(const struct config_cgroups *cgroups, struct lc_error **err)
 {
     const struct config_number *both = &cgroups->limits[LIMIT_MEMORY_SWAP];
     const struct config_number *memory = &cgroups->limits[LIMIT_MEMORY];

@@ -112,9 +112,10 @@ static bool needs(
         (void)snprintf(pointer, size, "/cgroups/device_access");
         return !cgroups->device_access;
     }
-    for (size_t i = 0; i < n_limit_rows; i++) {
-        if (limit_rows[i].controller == controller && limit_is_set(cgroups, &limit_rows[i])) {
-            limit_pointer(&limit_rows[i], pointer, size);
+    for (size_t i = 0; i < n_cgroup_limit_rows; i++) {
+        if (cgroup_limit_rows[i].controller == controller &&
+                cgroup_limit_is_set(cgroups, &cgroup_limit_rows[i])) {
+            cgroup_limit_pointer(&cgroup_limit_rows[i], pointer, size);
             return true;
         }
     }
@@ -136,20 +137,20 @@ static int refuse(struct planner *planner, enum cgroup_controller controller, co
                                       "a device filter"
                                     : "enable the controller on this host, or leave the key out",
             },
-            "the %s controller %s", controller_name(controller), why);
+            "the %s controller %s", cgroup_controller_name(controller), why);
 }
 
 /* A limit whose file one version lacks. */
 static int check_files(struct planner *planner, uint32_t controllers, int version)
 {
-    for (size_t i = 0; i < n_limit_rows; i++) {
-        const struct limit_row *row = &limit_rows[i];
+    for (size_t i = 0; i < n_cgroup_limit_rows; i++) {
+        const struct limit_row *row = &cgroup_limit_rows[i];
         char pointer[64];
 
         if ((controllers & CGROUP_BIT(row->controller)) == 0 || (version == 1 ? row->v1 : row->v2) != NULL ||
-                !limit_is_set(&planner->config->cgroups, row))
+                !cgroup_limit_is_set(&planner->config->cgroups, row))
             continue;
-        limit_pointer(row, pointer, sizeof(pointer));
+        cgroup_limit_pointer(row, pointer, sizeof(pointer));
         return error_raise(planner->err,
                 &(struct error_site){
                         .errnum = ENOTSUP,
@@ -158,7 +159,7 @@ static int check_files(struct planner *planner, uint32_t controllers, int versio
                         .hint = "this limit exists in cgroup v2 only; leave the key out",
                 },
                 "the %s controller is a cgroup v%d one on this host and has no such limit",
-                controller_name(row->controller), version);
+                cgroup_controller_name(row->controller), version);
     }
     if (version == 1 && (controllers & CGROUP_BIT(CGROUP_DEVICES)) != 0)
         return device_rules_check_v1(planner->config, planner->err);
@@ -213,9 +214,9 @@ static int v2_controllers(const char *mount, const char *base, uint32_t *ret_con
         path = NULL;
         return -ENOMEM;
     }
-    r = read_text(AT_FDCWD, path, &text);
+    r = cgroup_read_text(AT_FDCWD, path, &text);
     if (r == 0)
-        *ret_controllers = controllers_parse(text);
+        *ret_controllers = cgroup_controllers_parse(text);
     return r;
 }
 
@@ -281,7 +282,7 @@ static int look_at(struct cgroup_group *group, struct lc_error **err)
         file = NULL;
         return out_of_memory(err);
     }
-    r = read_text(AT_FDCWD, file, &processes);
+    r = cgroup_read_text(AT_FDCWD, file, &processes);
     group->made = r == -ENOENT;
     if (r == -ENOENT || (r == 0 && processes[0] == '\0'))
         return 0;
@@ -293,6 +294,8 @@ static int look_at(struct cgroup_group *group, struct lc_error **err)
     site.errnum = -r;
     if (r == -EOPNOTSUPP)
         site.hint = "the group is a threaded one, which cannot hold processes; choose another";
+    else if (r == -ENOTDIR)
+        site.hint = "a file of the hierarchy has this name; choose another";
     return error_raise(err, &site, "cannot read its processes");
 }
 
@@ -325,7 +328,7 @@ int cgroup_plan(const struct lc_config *config, const char *fallback_name, struc
         *ret_set = (struct cgroup_set){ 0 };
         return 0;
     }
-    r = limits_check(&config->cgroups, err);
+    r = cgroup_limits_check(&config->cgroups, err);
     if (r == 0)
         r = plan_path(&planner, fallback_name);
     if (r == 0)

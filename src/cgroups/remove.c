@@ -59,8 +59,7 @@ static int remove_below(int fd_consumed, int depth)
     return first;
 }
 
-/* Upwards, as long as the directory is one that we made on the way and nobody is in it. */
-static void remove_parents(const struct cgroup_group *group)
+void cgroup_remove_parents(const struct cgroup_group *group)
 {
     CLEAN_FREE char *path = strdup(group->path);
     char *slash;
@@ -69,7 +68,7 @@ static void remove_parents(const struct cgroup_group *group)
         char mark[2];
 
         *slash = '\0';
-        if (!is_below(path, group->mount))
+        if (!cgroup_is_below(path, group->mount))
             return;
         if (lgetxattr(path, CGROUP_MARK, mark, sizeof(mark)) != 1) {
             if (errno == ENOENT)
@@ -87,19 +86,19 @@ static int remove_group(const struct cgroup_group *group, int64_t deadline)
     unsigned step_us = 0;
     int r;
 
-    if (!is_below(group->path, group->mount))
+    if (!cgroup_is_below(group->path, group->mount))
         return -EINVAL;
     do
         r = remove_tree(AT_FDCWD, group->path, 0);
-    while (r == -EBUSY && pause_until(deadline, &step_us));
+    while (r == -EBUSY && cgroup_pause(deadline, &step_us));
     if (r == 0)
-        remove_parents(group);
+        cgroup_remove_parents(group);
     return r;
 }
 
 int cgroup_remove(const struct cgroup_set *set, int timeout_ms)
 {
-    int64_t deadline = now_ms() + timeout_ms;
+    int64_t deadline = cgroup_now_ms() + timeout_ms;
     int first = 0;
 
     for (size_t i = 0; i < set->count; i++) {

@@ -39,4 +39,4 @@ static int apply(const struct walk *walk, int fd)
     return r < 0 ? r : group_write_limits(&dir, cgroups, walk->group);
 }
 
-const struct version version_1 = { .v2 = false, .after_child = fill_cpuset, .apply = apply };
+const struct version cgroup_version_1 = { .v2 = false, .after_child = fill_cpuset, .apply = apply };

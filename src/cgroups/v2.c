@@ -56,19 +56,19 @@ static int enable(const struct walk *walk, int fd, size_t length)
 
     if (missing == 0)
         return 0;
-    r = read_text(fd, SUBTREE, &enabled);
+    r = cgroup_read_text(fd, SUBTREE, &enabled);
     if (r < 0)
         return enable_fail(walk, length, -r);
-    missing &= ~controllers_parse(enabled);
+    missing &= ~cgroup_controllers_parse(enabled);
     if (missing == 0)
         return 0;
     for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
         if ((missing & CGROUP_BIT(i)) != 0)
-            used += (size_t)snprintf(
-                    line + used, sizeof(line) - used, "%s+%s", used > 0 ? " " : "", controller_name(i));
+            used += (size_t)snprintf(line + used, sizeof(line) - used, "%s+%s", used > 0 ? " " : "",
+                    cgroup_controller_name(i));
     }
     control = openat(fd, SUBTREE, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    r = control < 0 ? -errno : write_text(control, line);
+    r = control < 0 ? -errno : cgroup_write_text(control, line);
     if (r < 0)
         return enable_fail(walk, length, -r);
     log_line(walk->log, "cgroup %.*s/" SUBTREE " = %s: ok", (int)length, walk->group->path, line);
@@ -90,4 +90,4 @@ static int apply(const struct walk *walk, int fd)
     return r;
 }
 
-const struct version version_2 = { .v2 = true, .before_child = enable, .apply = apply };
+const struct version cgroup_version_2 = { .v2 = true, .before_child = enable, .apply = apply };

@@ -42,7 +42,7 @@ int config_load(int dirfd, const char *name, const char *file, const struct conf
     CLEAN_FREE char *text = NULL;
     CLEAN_FD int fd = -EBADF;
     struct stat status;
-    size_t capacity, length;
+    size_t length = 0;
 
     /* Without O_NONBLOCK a FIFO in this place would hang us. */
     fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -53,13 +53,10 @@ int config_load(int dirfd, const char *name, const char *file, const struct conf
         return raise_system(err, "fstat", file, NULL);
     if (!S_ISREG(status.st_mode))
         return error_raise(err, &irregular, "not a regular file");
-    /* The size may change while we read, and is 0 for files of /proc. */
-    capacity = status.st_size > 0 && status.st_size < (off_t)TEXT_MAX ? (size_t)status.st_size + 4096
-                                                                      : TEXT_MAX + 1;
-    text = malloc(capacity);
+    text = malloc(TEXT_MAX + 1);
     if (text == NULL)
         return raise_system(err, "malloc", file, NULL);
-    if (read_all(fd, text, capacity, &length) < 0)
+    if (read_all(fd, text, TEXT_MAX + 1, &length) < 0)
         return raise_system(err, "read", file, NULL);
     return config_parse(text, length, file, options, ret, err);
 }

@@ -43,7 +43,7 @@ struct option {
 
 /* clang-format off */
 static const struct option options[] = {
-    { "defaults" },
+    { "defaults", .kind = OPTION_FLAG },
     { "bind", .kind = OPTION_BIND },
     { "rbind", .kind = OPTION_RBIND },
     BOTH("ro", SET(RDONLY)),
@@ -116,12 +116,9 @@ static bool has_bare_comma(const char *word)
     return quoted;
 }
 
-static bool check_word(struct reader *reader, const struct node *node, const char *word)
+static bool is_word(const char *word)
 {
-    if (*word != '\0' && !has_bare_comma(word))
-        return true;
-    complain_expected(reader, node, "one mount option");
-    return false;
+    return word != NULL && *word != '\0' && !has_bare_comma(word);
 }
 
 static void read_word(struct reader *reader, const struct node *node, const char *word,
@@ -149,9 +146,9 @@ static void refuse_on_bind(struct reader *reader, const struct node *node)
     for (size_t i = 0; i < json_array_size(node->json); i++) {
         struct node item = node_item(node, i);
         const char *word = json_string_value(item.json);
-        const struct option *option = word != NULL ? find_option(word) : NULL;
+        const struct option *option = is_word(word) ? find_option(word) : NULL;
 
-        if (word != NULL && (option == NULL || option->super_set != 0))
+        if (is_word(word) && (option == NULL || option->super_set != 0))
             complain(reader, &item, "the option %s belongs to a file system, and a bind mount makes none",
                     quote(reader, word));
     }
@@ -166,10 +163,12 @@ void read_mount_options(
         return;
     for (size_t i = 0; i < json_array_size(node->json); i++) {
         struct node item = node_item(node, i);
-        const char *word = get_text(reader, &item);
+        const char *word = json_string_value(item.json);
 
-        if (word != NULL && check_word(reader, &item, word))
+        if (is_word(word))
             read_word(reader, &item, word, mount, bind, &data);
+        else
+            complain_expected(reader, &item, "one mount option");
     }
     if (*bind) {
         refuse_on_bind(reader, node);

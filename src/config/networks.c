@@ -211,6 +211,13 @@ static bool route_reachable(const struct config_network *network, const struct c
     return false;
 }
 
+/* What is not even an object has been complained about. */
+static bool lacks(const struct node *context, const char *key)
+{
+    return (context->json == NULL || json_is_object(context->json)) &&
+           json_object_get(context->json, key) == NULL;
+}
+
 static void finish_veth(
         struct reader *reader, const struct node *node, struct config_network *network, bool clean)
 {
@@ -218,7 +225,7 @@ static void finish_veth(
                 bridge_address = node_member(&context, "bridge_address");
     struct node routes = node_member(node, "routes");
 
-    if (json_object_get(context.json, "bridge") == NULL)
+    if (lacks(&context, "bridge"))
         complain_hint(reader, context.json != NULL ? &context : node,
                 "name the host's bridge: \"context\": {\"bridge\": \"docker0\"}",
                 "the key \"bridge\" is missing");
@@ -263,7 +270,7 @@ static void finish_netns(
 
     (void)network;
     (void)clean;
-    if (json_object_get(context.json, "nspath") == NULL)
+    if (lacks(&context, "nspath"))
         complain(reader, context.json != NULL ? &context : node, "the key \"nspath\" is missing");
 }
 

@@ -13,7 +13,7 @@ enum token_kind { TOKEN_END, TOKEN_KEY, TOKEN_VALUE, TOKEN_OPEN, TOKEN_CLOSE, TO
 
 /* One open bracket, and the member that is being read in it. */
 struct frame {
-    bool array, inside, key_next;
+    bool array, inside, key_next, value_next;
     size_t index;
     size_t key, key_length; /* the raw name, quotes included */
 };
@@ -23,34 +23,43 @@ struct scanner {
     size_t length;
     size_t start, end; /* the current token */
     enum token_kind kind;
-    bool too_deep;
+    bool too_deep, unterminated;
     int depth;
     struct frame frames[DEPTH_MAX + 1]; /* [0] is the file itself */
 };
 
 static void scan_open(struct scanner *s, bool array)
 {
+    s->frames[s->depth].inside = true;
+    s->frames[s->depth].value_next = false;
     if (s->depth == DEPTH_MAX) {
         s->too_deep = true;
         s->kind = TOKEN_END;
         return;
     }
-    s->frames[s->depth].inside = true;
-    s->frames[++s->depth] = (struct frame){ .array = array, .key_next = !array };
+    s->frames[++s->depth] = (struct frame){ .array = array, .key_next = !array, .value_next = array };
     s->kind = TOKEN_OPEN;
+}
+
+/* A scalar, if this is the place for one. */
+static void scan_value(struct scanner *s, struct frame *top)
+{
+    s->kind = top->value_next ? TOKEN_VALUE : TOKEN_OTHER;
+    top->inside |= top->value_next;
+    top->value_next = false;
 }
 
 static void scan_string(struct scanner *s, struct frame *top)
 {
     while (s->end < s->length && s->text[s->end] != '"')
         s->end += s->text[s->end] == '\\' ? 2 : 1;
-    s->end = s->end < s->length ? s->end + 1 : s->length;
-    s->kind = top->key_next ? TOKEN_KEY : TOKEN_VALUE;
-    top->inside = true;
+    s->unterminated = s->end >= s->length;
+    s->end = s->unterminated ? s->length : s->end + 1;
     if (top->key_next) {
-        top->key_next = false;
-        top->key = s->start;
-        top->key_length = s->end - s->start;
+        *top = (struct frame){ .inside = true, .key = s->start, .key_length = s->end - s->start };
+        s->kind = TOKEN_KEY;
+    } else {
+        scan_value(s, top);
     }
 }
 
@@ -58,13 +67,17 @@ static void scan_word(struct scanner *s, struct frame *top)
 {
     while (s->end < s->length && strchr(" \t\r\n,:{}[]\"", s->text[s->end]) == NULL)
         s->end++;
-    s->kind = top->key_next ? TOKEN_OTHER : TOKEN_VALUE;
-    top->inside = !top->key_next;
+    scan_value(s, top);
 }
 
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static struct scanner scan_begin(const char *text, size_t length)
+{
+    return (struct scanner){ .text = text, .length = length, .frames[0].value_next = true };
 }
 
 static bool scan_next(struct scanner *s)
@@ -94,10 +107,12 @@ static bool scan_next(struct scanner *s)
         s->kind = TOKEN_OTHER;
         top->inside = false;
         top->key_next = s->depth > 0 && !top->array;
+        top->value_next = top->array;
         top->index++;
         break;
     case ':':
         s->kind = TOKEN_OTHER;
+        top->value_next = top->inside;
         break;
     case '"':
         scan_string(s, top);
@@ -119,11 +134,11 @@ static void add_decoded_key(const struct scanner *s, const struct frame *frame, 
             buffer_add(out, raw + 1, frame->key_length - 2);
         return;
     }
-    decoded = json_loadb(raw, frame->key_length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    decoded = json_loadb(raw, frame->key_length, JSON_DECODE_ANY, NULL);
     if (json_is_string(decoded))
         buffer_add(out, json_string_value(decoded), json_string_length(decoded));
-    else
-        buffer_add(out, raw, frame->key_length);
+    else if (frame->key_length >= 2)
+        buffer_add(out, raw + 1, frame->key_length - 2);
     json_decref(decoded);
 }
 
@@ -186,7 +201,7 @@ static bool component_is(
  */
 static int locate(const char *text, size_t length, const char *pointer, bool want_key, size_t *best)
 {
-    struct scanner s = { .text = text, .length = length };
+    struct scanner s = scan_begin(text, length);
     int depth = 0;
 
     *best = 0;
@@ -255,16 +270,16 @@ int position_of_key(const char *text, size_t length, const char *pointer, int *r
 
 struct place position_at(const char *text, size_t length, size_t offset)
 {
-    struct scanner s = { .text = text, .length = length };
+    struct scanner s = scan_begin(text, length);
 
-    while (scan_next(&s) && s.end <= offset)
+    while (scan_next(&s) && s.end <= offset && !s.unterminated)
         ;
     return (struct place){ .offset = s.start, .pointer = scan_pointer(&s) };
 }
 
 bool position_too_deep(const char *text, size_t length, struct place *ret)
 {
-    struct scanner s = { .text = text, .length = length };
+    struct scanner s = scan_begin(text, length);
 
     while (scan_next(&s))
         ;

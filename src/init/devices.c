@@ -130,6 +130,12 @@ int step_console(struct init *init, const struct wire_op *op)
         r = new_pty(init, &master, &init->console);
         if (r < 0)
             return r;
+        if (op->number[1] != 0) {
+            struct winsize size = { .ws_row = (unsigned short)(op->number[1] >> 16),
+                .ws_col = (unsigned short)op->number[1] };
+
+            (void)ioctl(master, TIOCSWINSZ, &size);
+        }
         r = wire_send(WIRE_FD_SOCKET, &message, master);
         (void)close(master);
         if (r < 0)

@@ -21,9 +21,11 @@ int step_setns(struct init *init, const struct wire_op *op)
 
 int step_unshare(struct init *init, const struct wire_op *op)
 {
-    long r = syscall(SYS_unshare, op->number[0]);
+    struct wire_message message = { .type = WIRE_UNSHARED };
 
-    return r < 0 ? init_fail(init, "unshare", init_text(init, op, 0), -errno) : 0;
+    if (syscall(SYS_unshare, op->number[0]) < 0)
+        return init_fail(init, "unshare", init_text(init, op, 0), -errno);
+    return op->number[1] != 0 ? wire_send(WIRE_FD_SOCKET, &message, -1) : 0;
 }
 
 int step_become_root(struct init *init, const struct wire_op *op)

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <lcsys/netlink.h>
@@ -70,66 +71,90 @@ int step_oom_score(struct init *init, const struct wire_op *op)
     return r < 0 ? init_fail(init, "write", "oom_score_adj", r) : 0;
 }
 
+/* We move ourselves: the file was opened, and the right to write it checked, by the parent. */
+static int enter_group(struct init *init, int fd)
+{
+    int r = write(fd, "0", 1) == 1 ? 0 : -errno;
+
+    (void)close(fd);
+    return r < 0 ? init_fail(init, "write", "cgroup of the container", r) : 0;
+}
+
 int step_wait(struct init *init, const struct wire_op *op)
 {
     struct wire_message message;
-    int r = wire_receive(WIRE_FD_SOCKET, &message, NULL);
+    int r, fd;
 
     (void)op;
-    if (r > 0)
-        _exit(1); /* the parent is gone, or gave up: nobody is left to tell */
-    if (r == 0 && message.type != WIRE_PLACED)
-        r = -EPROTO;
-    return r < 0 ? init_fail(init, "recvmsg", "PLACED", r) : 0;
+    for (;;) {
+        fd = -1;
+        r = wire_receive(WIRE_FD_SOCKET, &message, &fd);
+        if (r > 0)
+            _exit(1); /* the parent is gone, or gave up: nobody is left to tell */
+        if (r == 0 && message.type == WIRE_PLACED)
+            return 0;
+        if (r == 0 && (message.type != WIRE_GROUP || fd < 0))
+            r = -EPROTO;
+        if (r == 0)
+            r = enter_group(init, fd);
+        if (r < 0)
+            return init_fail(init, "recvmsg", "PLACED", r);
+    }
 }
 
-static void fill_index(struct nlmsghdr *message, int index)
+/* A bridge port forwards only when the kernel has seen the carrier, a moment after "up": a first packet sent before
+ * that is lost and comes again a second later. */
+static void wait_running(int socket, struct ifreq *request)
 {
-    struct rtattr *attribute;
-    int left;
+    const struct timespec pause = { .tv_nsec = 100000 };
 
-    if (message->nlmsg_type == RTM_NEWLINK) {
-        ((struct ifinfomsg *)NLMSG_DATA(message))->ifi_index = index;
-    } else if (message->nlmsg_type == RTM_NEWADDR) {
-        ((struct ifaddrmsg *)NLMSG_DATA(message))->ifa_index = (uint32_t)index;
-    } else if (message->nlmsg_type == RTM_NEWROUTE) {
-        left = (int)RTM_PAYLOAD(message);
-        for (attribute = RTM_RTA(NLMSG_DATA(message)); RTA_OK(attribute, left);
-                attribute = RTA_NEXT(attribute, left))
-            if (attribute->rta_type == RTA_OIF)
-                memcpy(RTA_DATA(attribute), &index, sizeof(index));
+    for (int i = 0; i < 500; i++) {
+        if (ioctl(socket, SIOCGIFFLAGS, request) < 0 || (request->ifr_flags & IFF_RUNNING) != 0)
+            return;
+        (void)nanosleep(&pause, NULL);
     }
+}
+
+static int send_messages(struct init *init, const struct wire_op *op, int socket, int index)
+{
+    static _Alignas(struct nlmsghdr) char copy[4096];
+    const char *name = init_text(init, op, 0);
+
+    for (uint32_t at = 0; at + sizeof(struct nlmsghdr) <= op->data_length;) {
+        struct nlmsghdr *message = (struct nlmsghdr *)(void *)copy;
+        const char *next = init->blob + op->data + at;
+        int r;
+
+        memcpy(message, next, sizeof(*message));
+        if (message->nlmsg_len < sizeof(*message) || message->nlmsg_len > sizeof(copy) ||
+                message->nlmsg_len > op->data_length - at)
+            return init_fail(init, "netlink", name, -EBADMSG);
+        at += NLMSG_ALIGN(message->nlmsg_len);
+        memcpy(message, next, message->nlmsg_len);
+        r = netlink_set_index(message, message->nlmsg_len, index);
+        if (r >= 0)
+            r = netlink_request(socket, message, NULL, NULL, init->failure.detail, sizeof(init->failure.detail));
+        if (r < 0)
+            return init_fail(init, "netlink", name, r);
+    }
+    return 0;
 }
 
 int step_network(struct init *init, const struct wire_op *op)
 {
-    static _Alignas(struct nlmsghdr) char copy[4096];
     const char *name = init_text(init, op, 0);
     struct ifreq request = { 0 };
-    int socket = netlink_open(), r = 0;
+    int socket = netlink_open(), r;
 
     if (socket < 0)
         return init_fail(init, "socket", "NETLINK_ROUTE", socket);
     (void)text_copy(request.ifr_name, sizeof(request.ifr_name), name);
     if (ioctl(socket, SIOCGIFINDEX, &request) < 0)
         r = init_fail(init, "ioctl", name, -errno);
-    for (uint32_t at = 0; r == 0 && at + sizeof(struct nlmsghdr) <= op->data_length;) {
-        struct nlmsghdr *message = (struct nlmsghdr *)(void *)copy;
-        const char *next = init->blob + op->data + at;
-
-        memcpy(message, next, sizeof(*message));
-        if (message->nlmsg_len < sizeof(*message) || message->nlmsg_len > sizeof(copy) ||
-                message->nlmsg_len > op->data_length - at) {
-            r = init_fail(init, "netlink", name, -EBADMSG);
-            break;
-        }
-        at += NLMSG_ALIGN(message->nlmsg_len);
-        memcpy(message, next, message->nlmsg_len);
-        fill_index(message, request.ifr_ifindex);
-        r = netlink_request(socket, message, NULL, NULL, init->failure.detail, sizeof(init->failure.detail));
-        if (r < 0)
-            (void)init_fail(init, "netlink", name, r);
-    }
+    else
+        r = send_messages(init, op, socket, request.ifr_ifindex);
+    if (r == 0)
+        wait_running(socket, &request);
     (void)close(socket);
     return r;
 }

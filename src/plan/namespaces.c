@@ -42,6 +42,7 @@ void plan_namespaces(const struct plan_request *request)
     if (later != 0) {
         op = plan_add(plan, WIRE_OP_UNSHARE, "/namespaces");
         op->number[0] = later;
+        op->number[1] = (later & CLONE_NEWNET) != 0;
         op->text[0] = plan_text(plan, "namespaces");
     }
     if (config->hostname != NULL)

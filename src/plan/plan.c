@@ -210,6 +210,7 @@ int plan_join(const struct lc_config *config, const struct plan_options *options
     op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_ROOT });
     if (config->tty) {
         op = plan_add(plan, WIRE_OP_CONSOLE, "/tty");
+        op->number[1] = (uint64_t)options->rows << 16 | options->columns;
         if (options->console != NULL)
             op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_CONSOLE, .path = options->console });
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 struct flag_name {

@@ -158,7 +158,7 @@ static void test_limits_check(void **state)
         };
         struct lc_error *err = NULL;
 
-        assert_int_equal(limits_check(&cgroups, &err), rows[i].result);
+        assert_int_equal(cgroup_limits_check(&cgroups, &err), rows[i].result);
         if (rows[i].result < 0)
             assert_string_equal(error_site(err)->pointer, "/cgroups/memory_swap");
         error_free(err);
@@ -397,7 +397,7 @@ static void test_layout(void **state)
     assert_null(layout.v2_path);
     layout_done(&layout);
     assert_int_equal(layout_parse(&layout, strdup("rubbish\n")), -EPROTO);
-    assert_int_equal(controllers_parse("cpuset cpu io memory\n"),
+    assert_int_equal(cgroup_controllers_parse("cpuset cpu io memory\n"),
             CGROUP_BIT(CGROUP_CPUSET) | CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY));
 }
 
@@ -425,7 +425,7 @@ static void test_mountinfo(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         CLEAN_FREE char *mount = NULL;
 
-        assert_int_equal(mountinfo_find(text, rows[i].type, rows[i].option, &mount),
+        assert_int_equal(layout_mountinfo_find(text, rows[i].type, rows[i].option, &mount),
                 rows[i].mount != NULL ? 0 : -ENOENT);
         if (rows[i].mount != NULL)
             assert_string_equal(mount, rows[i].mount);
@@ -440,13 +440,13 @@ static void test_small_parts(void **state)
     assert_false(cpuset_same("0-2", "0-1"));
     assert_false(cpuset_same("0", "0-1"));
     assert_false(cpuset_same("0-4294967295", "0-1"));
-    assert_true(is_below("/sys/fs/cgroup/a", "/sys/fs/cgroup"));
-    assert_true(is_below("/sys/fs/cgroup/..a/b..", "/sys/fs/cgroup"));
-    assert_false(is_below("/sys/fs/cgroup", "/sys/fs/cgroup"));
-    assert_false(is_below("/sys/fs/cgroup/", "/sys/fs/cgroup"));
-    assert_false(is_below("/sys/fs/cgroups/a", "/sys/fs/cgroup"));
-    assert_false(is_below("/sys/fs/cgroup/a/../../b", "/sys/fs/cgroup"));
-    assert_false(is_below("/sys/fs/cgroup/..", "/sys/fs/cgroup"));
+    assert_true(cgroup_is_below("/sys/fs/cgroup/a", "/sys/fs/cgroup"));
+    assert_true(cgroup_is_below("/sys/fs/cgroup/..a/b..", "/sys/fs/cgroup"));
+    assert_false(cgroup_is_below("/sys/fs/cgroup", "/sys/fs/cgroup"));
+    assert_false(cgroup_is_below("/sys/fs/cgroup/", "/sys/fs/cgroup"));
+    assert_false(cgroup_is_below("/sys/fs/cgroups/a", "/sys/fs/cgroup"));
+    assert_false(cgroup_is_below("/sys/fs/cgroup/a/../../b", "/sys/fs/cgroup"));
+    assert_false(cgroup_is_below("/sys/fs/cgroup/..", "/sys/fs/cgroup"));
 }
 
 static void test_plan_names(void **state)

@@ -38,6 +38,9 @@ int error_raise(struct lc_error **err, const struct error_site *site, const char
 /* Fill in members that are still unset in the newest error of the chain; NULL and 0 arguments are skipped. */
 void error_add(struct lc_error *err, const struct error_site *site);
 
+/* The same for exactly this error, wherever it stands in its chain. */
+void error_place(struct lc_error *err, const struct error_site *site);
+
 /* The newest error of the chain (the one error_add works on); NULL for NULL. */
 struct lc_error *error_last(struct lc_error *err);
 const struct error_site *error_site(const struct lc_error *err);

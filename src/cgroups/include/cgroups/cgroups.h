@@ -67,6 +67,10 @@ int cgroup_kill(const struct cgroup_set *set, int timeout_ms);
  * a group that is still busy is retried for at most timeout_ms. Returns 0 or the first -errno. */
 int cgroup_remove(const struct cgroup_set *set, int timeout_ms);
 
+/* Opens the file through which a process enters the group by writing "0" itself: `tasks` on v1, where moving oneself
+ * spares the kernel a grace period of milliseconds, cgroup.procs on v2. Returns an fd or -errno. */
+int cgroup_open_entry(const struct cgroup_group *group, struct lc_error **err);
+
 void cgroup_set_done(struct cgroup_set *set);
 
 /* ---- pure parts, for unit tests and for `nsinit plan` ---- */

@@ -56,7 +56,7 @@ struct config_mount {
 struct config_device {
     const char *pointer;
     const char *path; /* inside: "/dev/fuse" */
-    char type;        /* 'c', 'b', 'p' */
+    char type;        /* 'c', 'b', 'p'; '\0': only the path was given, all else is as on the host (the planner stats it) */
     uint32_t major, minor, mode, uid, gid;
 };
 

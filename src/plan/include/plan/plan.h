@@ -49,6 +49,7 @@ struct plan_options {
     const char *const *argv;          /* NULL-terminated */
     const char *protect;              /* container path of container.json when it lies in the rootfs, or NULL */
     const char *console;              /* host path of a pty slave to use, or NULL */
+    unsigned short rows, columns;     /* of a new terminal */
     bool privileged;                  /* effective uid 0: the parent opens mount sources for user namespaces */
     bool die_with_parent;
 };

@@ -1,4 +1,5 @@
-/* AppArmor: the default profile, and whether a profile can be used on this host. Nothing here changes the caller. */
+/* AppArmor: the default profile, and whether a profile can be used on this host. Nothing here changes the
+ * caller. */
 #ifndef SECURITY_APPARMOR_H
 #define SECURITY_APPARMOR_H
 
@@ -12,12 +13,13 @@ const char *apparmor_default_profile(void);
 /* 1 when the kernel has AppArmor switched on, else 0. */
 int apparmor_enabled(void);
 
-/* 0 when `profile` can be put on a process: "unconfined" always, others when AppArmor is on and they are loaded (or
- * when the list of loaded ones cannot be read: then the kernel decides at exec). Otherwise -ENOTSUP. */
+/* 0 when `profile` can be put on a process: "unconfined" always, others when AppArmor is on and they are
+ * loaded (or when the list of loaded ones cannot be read: then the kernel decides at exec). Otherwise
+ * -ENOTSUP. */
 int apparmor_check(const char *profile, struct lc_error **err);
 
-/* Loads the default profile into the kernel with apparmor_parser; no file is written. Refuses (-EEXIST) when a file in
- * /etc/apparmor.d has a different profile of that name. */
+/* Loads the default profile into the kernel with apparmor_parser; no file is written. Refuses (-EEXIST) when
+ * a file in /etc/apparmor.d has a different profile of that name. */
 int apparmor_load(struct lc_error **err);
 
 #endif

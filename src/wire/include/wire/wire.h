@@ -7,6 +7,9 @@
  *   [uid_map, gid_map] --------------- MAPPED ---------> setresuid(0), execveat         (user namespace only)
  *   pid and start files                                  ops: host name, mounts, pivot_root, devices, masks
  *   cgroups, host ends of links        <-- CONSOLE ----- the pty's master, by SCM_RIGHTS      (tty only)
+ *                     <-------------------- UNSHARED --- the network namespace is there (user namespace only)
+ *   cgroup made ---------------------- GROUP ----------> writes "0" into the file that rides along: moving oneself
+ *                                                        needs no grace period of the kernel, moving others does
  *                     <-------------------- CHILD ------ pid and pidfd of the process           (join only)
  *   process is placed ---------------- PLACED ---------> ops: network, identity, capabilities, labels
  *                     <-------------------- READY ------ last word before execve
@@ -30,6 +33,8 @@ enum wire_message_type {
     WIRE_MAPPED = 1,
     WIRE_CONSOLE,
     WIRE_CHILD,
+    WIRE_UNSHARED,
+    WIRE_GROUP,
     WIRE_PLACED,
     WIRE_READY,
     WIRE_ERROR,
@@ -59,7 +64,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
 /* X(kind, name, doc): the child's step table, the printer and the error messages are all made from this list. */
 #define WIRE_OPS(X)                                                                                          \
     X(SETNS, "setns")               /* slot; number0 CLONE_NEW* */                                           \
-    X(UNSHARE, "unshare")           /* number0 CLONE_NEW* */                                                 \
+    X(UNSHARE, "unshare")           /* number0 CLONE_NEW*; number1: say UNSHARED */                          \
     X(BECOME_ROOT, "become-root")   /* uid 0, gid 0 of the user namespace just joined */                     \
     X(JOIN_ROOT, "join-root")       /* slot: /proc/PID/root; fchdir and chroot */                            \
     X(FORK, "fork")                 /* enter the joined pid namespace as a child of the caller */            \
@@ -72,7 +77,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(BIND, "bind")                 /* text2 destination; number0 set, 1 clear, 2 flags, 3 propagation; slot */ \
     X(DEVICE, "device")             /* text0 path; number0 mode with type, 1 dev, 2 uid, 3 gid */            \
     X(SYMLINK, "symlink")           /* text0 target, text1 path in /dev */                                   \
-    X(CONSOLE, "console")           /* slot of a given pty, or -1: one of the container's own devpts */      \
+    X(CONSOLE, "console")           /* slot of a given pty, or -1: a new one; number0 bind, 1 rows, columns */ \
     X(SYSCTL, "sysctl")             /* text0 key with slashes, text1 value */                                \
     X(MASK, "mask")                 /* text0 path */                                                         \
     X(READONLY, "readonly")         /* text0 path */                                                         \

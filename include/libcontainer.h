@@ -1,0 +1,150 @@
+/* libcontainer: run a process in a container that a container.json describes.
+ *
+ * The only installed header. Conventions of every function here:
+ *  - returns 0 (or what its comment says) on success and a negative errno on failure; outputs are untouched on failure;
+ *  - `err` may be NULL; otherwise a failure stores there an error to be freed with lc_error_free(), and *err must be NULL
+ *    or a chain that the new error is appended to;
+ *  - thread-safe: no mutable globals, no constructor. One object must not be used by two threads at once;
+ *  - the caller's signal handlers, signal mask, umask, working directory, environment, credentials and
+ *    descriptors are left alone; descriptors made here are close-on-exec; waiting never touches other children.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIBCONTAINER_H
+#define LIBCONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LC_VERSION "0.1.0"
+
+#define LC_API __attribute__((visibility("default")))
+
+/* Version of the library that is linked, "MAJOR.MINOR.PATCH". Static string. Since: 0.1 */
+LC_API const char *lc_version(void);
+
+/* ---- errors ---- */
+
+struct lc_error;
+
+/* One line without newline: stage, op, JSON pointer, file:line:column, system call, object, cause, hint.
+ * The caller frees it with free(3). NULL when out of memory. Since: 0.1 */
+LC_API char *lc_error_format(const struct lc_error *err);
+/* Positive errno of the cause, 0 when it is not a system error. Since: 0.1 */
+LC_API int lc_error_errno(const struct lc_error *err);
+/* Exit status a program should end with: 125, or 126 (command found but not executable), 127 (not found). Since: 0.1 */
+LC_API int lc_error_status(const struct lc_error *err);
+/* JSON pointer of the key that is at fault ("/mounts/3"), or NULL. Lives as long as the error. Since: 0.1 */
+LC_API const char *lc_error_pointer(const struct lc_error *err);
+/* 1-based position in the configuration file; both 0 when unknown. Outputs may be NULL. Since: 0.1 */
+LC_API void lc_error_position(const struct lc_error *err, int *ret_line, int *ret_column);
+/* The next error of the same call (a file reports all of its errors), or NULL. Since: 0.1 */
+LC_API const struct lc_error *lc_error_next(const struct lc_error *err);
+/* Frees the whole chain. Accepts NULL. Since: 0.1 */
+LC_API void lc_error_free(struct lc_error *err);
+
+/* ---- configuration ---- */
+
+struct lc_config;
+
+struct lc_config_options {
+    size_t size;  /* sizeof(struct lc_config_options) */
+    bool lenient; /* ignore unknown keys */
+};
+
+/* Reads and validates a container.json. `options` may be NULL. The result is freed with lc_config_free(). Errors:
+ * -EINVAL (one lc_error for each mistake in the file), and those of open(2) and read(2). Since: 0.1 */
+LC_API int lc_config_load(const char *path, const struct lc_config_options *options, struct lc_config **ret,
+        struct lc_error **err);
+/* The same for text in memory; `name` stands for the file in messages. Since: 0.1 */
+LC_API int lc_config_parse(const char *text, size_t length, const char *name,
+        const struct lc_config_options *options, struct lc_config **ret, struct lc_error **err);
+/* True when the configuration asks for a terminal. Since: 0.1 */
+LC_API bool lc_config_tty(const struct lc_config *config);
+/* Accepts NULL. Since: 0.1 */
+LC_API void lc_config_free(struct lc_config *config);
+/* A good container.json to begin with, as text. Static string. Since: 0.1 */
+LC_API const char *lc_config_default(void);
+
+/* ---- running ---- */
+
+/* Flags of struct lc_options. */
+#define LC_DIE_WITH_CALLER 1u /* the process is killed when the calling thread ends (foreground use) */
+
+struct lc_options {
+    size_t size;             /* sizeof(struct lc_options); unknown non-zero members are refused with -EINVAL */
+    const char *root;        /* directory of container.json, pid and start; NULL: the working directory */
+    const char *rootfs;      /* directory that becomes "/"; NULL: the working directory */
+    const char *const *argv; /* command and arguments, NULL-terminated, at least one */
+    const char *console;     /* path of a pty slave to use with tty, or NULL: the container makes one */
+    int stdio[3];            /* descriptors for 0, 1 and 2 of the process; -1: /dev/null. Unused with tty. */
+    unsigned short rows, columns; /* size of the new terminal, in characters; 0: as the kernel makes it */
+    unsigned int flags;
+    void (*log)(void *data, const char *line); /* every step, one line each; NULL: no log */
+    void *log_data;
+};
+
+struct lc_process;
+
+/* Starts the container of this root directory with the command as pid 1, or, when it is alive, runs the command inside it
+ * (join). Returns when the program runs. A record in the state directory (/run/nsinit, or $XDG_RUNTIME_DIR/nsinit for
+ * users) makes what a crash leaves behind removable by the next call. The caller must end with lc_process_wait(), which
+ * also removes the container. Errors: -ENOENT/-EACCES of the command (lc_error_status 127/126), -EINVAL,
+ * and those of the system calls that failed; nothing is left behind then. Since: 0.1 */
+LC_API int lc_exec(const struct lc_config *config, const struct lc_options *options, struct lc_process **ret,
+        struct lc_error **err);
+/* Pid in the caller's pid namespace. Since: 0.1 */
+LC_API pid_t lc_process_pid(const struct lc_process *process);
+/* Pidfd, readable when the process has ended, or -1 on kernels without (before 5.3). Borrowed. Since: 0.1 */
+LC_API int lc_process_pidfd(const struct lc_process *process);
+/* Master of the process's terminal, non-blocking, or -1. Borrowed. Since: 0.1 */
+LC_API int lc_process_console(const struct lc_process *process);
+/* True when the process joined a container that was alive. Since: 0.1 */
+LC_API bool lc_process_joined(const struct lc_process *process);
+/* Sends a signal (by pidfd: never to a stranger). Errors: -ESRCH, -EPERM, -EINVAL. Since: 0.1 */
+LC_API int lc_process_signal(struct lc_process *process, int signal);
+/* Starts a small watcher that kills the process (and, with a container of its own, all of the container) when the
+ * caller dies, even after the program has given up its parent-death signal. For long-lived foreground use. Since: 0.1 */
+LC_API int lc_process_guard(struct lc_process *process, struct lc_error **err);
+/* Blocks until the process has ended and, when it was the container's first, everything of the container is gone: processes,
+ * cgroups, interfaces, pid and start files, record. *ret_status: 0..255, or 128+N after signal N. A failure to
+ * remove something is an error, but *ret_status is set all the same. Since: 0.1 */
+LC_API int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err);
+/* Accepts NULL. A process that has not been waited for is killed and waited for. Since: 0.1 */
+LC_API void lc_process_free(struct lc_process *process);
+
+/* ---- looking ---- */
+
+/* The ops that lc_exec would run to start this container, one a line with the key each came from. Needs no root and
+ * changes nothing. The caller frees *ret_text. Since: 0.1 */
+LC_API int lc_plan_text(const struct lc_config *config, const struct lc_options *options, char **ret_text,
+        struct lc_error **err);
+/* State of the container of a root directory (NULL: the working directory) as a JSON object; the caller frees it. Cleans
+ * up after a crash first. Since: 0.1 */
+LC_API int lc_state(const char *root, char **ret_json, struct lc_error **err);
+
+struct lc_check_result {
+    const char *key;  /* "/namespaces/0", "/cgroups/memory", ... */
+    bool supported;
+    const char *text; /* what is missing and how to get it, or a short remark; never NULL */
+};
+/* Probes the host for everything the configuration asks for, by trying it, and reports per key. Returns the number of
+ * unsupported keys, or a negative errno when probing itself failed. Since: 0.1 */
+LC_API int lc_check(const struct lc_config *config, const struct lc_options *options,
+        void (*report)(void *data, const struct lc_check_result *result), void *data, struct lc_error **err);
+
+/* ---- AppArmor ---- */
+
+/* The default profile "nsinit-default" as text. Static string. Since: 0.1 */
+LC_API const char *lc_apparmor_profile(void);
+/* Loads it through apparmor_parser; no file is written. Errors: -ENOTSUP where AppArmor is off. Since: 0.1 */
+LC_API int lc_apparmor_load(struct lc_error **err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

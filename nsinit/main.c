@@ -1,0 +1,99 @@
+#include "nsinit.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void print_usage(FILE *out)
+{
+    (void)fputs("Usage: nsinit [OPTION...] COMMAND [OPTION...]\n"
+                "Runs a process in the container that container.json describes; the working directory is the rootfs.\n"
+                "\nCommands:\n",
+            out);
+    for (size_t i = 0; i < n_commands; i++)
+        (void)fprintf(out, "  %-20s %s\n", commands[i].usage, commands[i].summary);
+    (void)fputs("\nOptions:\n"
+                "  --root DIR           where container.json is read and pid and start are written (default .)\n"
+                "  --log FILE|stderr|none  every step with its result (default none)\n"
+                "  --console PATH       use this pty slave as the container's console\n"
+                "  --lenient            ignore unknown keys in container.json\n"
+                "  --version, --help\n"
+                "\nExit status of exec: the command's; 128+N when it died by signal N; 126 found but not executable,\n"
+                "127 not found; 125 when nsinit itself failed.\n",
+            out);
+}
+
+/* A closed 0, 1 or 2 would be taken by the next open: fill it, and remember. */
+static int fill_stdio(struct arguments *arguments)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        arguments->stdio[fd] = fd;
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        arguments->stdio[fd] = -1;
+        if (open("/dev/null", O_RDWR) != fd)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_log(struct arguments *arguments)
+{
+    if (arguments->log == NULL || strcmp(arguments->log, "none") == 0)
+        return 0;
+    if (strcmp(arguments->log, "stderr") == 0) {
+        arguments->log_file = stderr;
+        return 0;
+    }
+    arguments->log_file = fopen(arguments->log, "ae");
+    if (arguments->log_file == NULL) {
+        (void)fprintf(stderr, "nsinit: log file %s: %m\n", arguments->log);
+        return -1;
+    }
+    return 0;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < n_commands; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = { 0 };
+    const struct command *command = NULL;
+
+    if (argc == 0 || fill_stdio(&arguments) < 0)
+        return NSINIT_FAILED;
+    argv++;
+    if (options_parse(&argv, &arguments) < 0)
+        return NSINIT_FAILED;
+    if (*argv != NULL) {
+        command = find_command(*argv);
+        if (command == NULL) {
+            (void)fprintf(stderr, "nsinit: unknown command %s (see nsinit --help)\n", *argv);
+            return NSINIT_FAILED;
+        }
+        argv++;
+        if (options_parse(&argv, &arguments) < 0)
+            return NSINIT_FAILED;
+    }
+    if (arguments.help) {
+        print_usage(stdout);
+        return fflush(stdout) == 0 ? 0 : NSINIT_FAILED;
+    }
+    if (arguments.version) {
+        (void)printf("nsinit %s\n", lc_version());
+        return fflush(stdout) == 0 ? 0 : NSINIT_FAILED;
+    }
+    if (command == NULL) {
+        print_usage(stderr);
+        return NSINIT_FAILED;
+    }
+    arguments.rest = argv;
+    return open_log(&arguments) < 0 ? NSINIT_FAILED : command->run(&arguments);
+}

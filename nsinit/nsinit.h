@@ -1,0 +1,57 @@
+/* nsinit: the reference program of libcontainer, on the public API only. One file per command, one row per command
+ * in commands.c. */
+#ifndef NSINIT_NSINIT_H
+#define NSINIT_NSINIT_H
+
+#include <libcontainer.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* When nsinit itself fails; 126 and 127 are the command's. */
+#define NSINIT_FAILED 125
+
+struct arguments {
+    const char *root, *log, *console;
+    bool lenient, load, help, version, stats;
+    FILE *log_file;   /* NULL: only warnings, on stderr */
+    char **rest;      /* what follows the command word and its options, NULL-terminated */
+    int stdio[3];     /* 0, 1, 2, or -1 where the caller had them closed */
+};
+
+struct command {
+    const char *name, *usage, *summary;
+    int (*run)(const struct arguments *arguments);
+};
+extern const struct command commands[];
+extern const size_t n_commands;
+
+int command_exec(const struct arguments *arguments);
+int command_init(const struct arguments *arguments);
+int command_spec(const struct arguments *arguments);
+int command_check(const struct arguments *arguments);
+int command_plan(const struct arguments *arguments);
+int command_state(const struct arguments *arguments);
+int command_apparmor(const struct arguments *arguments);
+
+/* options.c: takes options off the front of argv; *argv ends at the first other word. 0, or -1 after a message. */
+int options_parse(char ***argv, struct arguments *arguments);
+
+/* report.c */
+void report_errors(const struct lc_error *err); /* one line each, on stderr */
+int report_and_free(struct lc_error *err);      /* prints, frees, returns the exit status */
+void report_log(void *arguments, const char *line);
+int load_config(const struct arguments *arguments, struct lc_config **ret); /* 0, or the exit status after a message */
+void fill_options(const struct arguments *arguments, struct lc_options *options);
+
+/* relay.c: until the process has ended: signals forwarded, the terminal's bytes carried both ways */
+struct relay;
+int relay_prepare(void); /* blocks what will be forwarded; before the process is started. A signalfd, or -1. */
+int relay_run(struct lc_process *process, int signals, const struct arguments *arguments);
+
+/* terminal.c */
+bool terminal_size(unsigned short *rows, unsigned short *columns);
+bool terminal_raw(int fd);   /* remembers how it was; false when fd is no terminal */
+void terminal_restore(void); /* safe to call at any time, any number of times */
+
+#endif

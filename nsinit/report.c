@@ -1,0 +1,71 @@
+#include "nsinit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void report_errors(const struct lc_error *err)
+{
+    for (; err != NULL; err = lc_error_next(err)) {
+        char *line = lc_error_format(err);
+
+        (void)fprintf(stderr, "nsinit: %s\n", line != NULL ? line : "out of memory");
+        free(line);
+    }
+}
+
+int report_and_free(struct lc_error *err)
+{
+    int status = err != NULL ? lc_error_status(err) : NSINIT_FAILED;
+
+    report_errors(err);
+    lc_error_free(err);
+    return status;
+}
+
+void report_log(void *data, const char *line)
+{
+    const struct arguments *arguments = data;
+
+    if (arguments->log_file != NULL) {
+        (void)fprintf(arguments->log_file, "nsinit: %s\n", line);
+        (void)fflush(arguments->log_file);
+    }
+    if (arguments->log_file != stderr && strncmp(line, "warning: ", 9) == 0)
+        (void)fprintf(stderr, "nsinit: %s\n", line);
+}
+
+int load_config(const struct arguments *arguments, struct lc_config **ret)
+{
+    struct lc_config_options options = { .size = sizeof(options), .lenient = arguments->lenient };
+    const char *root = arguments->root != NULL ? arguments->root : ".";
+    struct lc_error *err = NULL;
+    char *path = NULL;
+    int r;
+
+    /* In the working directory the file is called by its own name. */
+    if (asprintf(&path, "%s%scontainer.json", arguments->root != NULL ? root : "",
+                arguments->root != NULL ? "/" : "") < 0)
+        return NSINIT_FAILED;
+    r = lc_config_load(path, &options, ret, &err);
+    free(path);
+    if (r < 0) {
+        report_errors(err);
+        lc_error_free(err);
+        return NSINIT_FAILED;
+    }
+    return 0;
+}
+
+void fill_options(const struct arguments *arguments, struct lc_options *options)
+{
+    *options = (struct lc_options){
+        .size = sizeof(*options),
+        .root = arguments->root,
+        .argv = (const char *const *)arguments->rest,
+        .console = arguments->console,
+        .flags = LC_DIE_WITH_CALLER,
+        .log = report_log,
+        .log_data = (void *)arguments,
+    };
+    memcpy(options->stdio, arguments->stdio, sizeof(options->stdio));
+}

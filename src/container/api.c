@@ -1,0 +1,311 @@
+/* The public functions: thin, so that the rooms behind them can change. */
+#include "container.h"
+
+#include <base/util.h>
+#include <security/apparmor.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lc_process {
+    struct container container;
+    struct log log;
+    struct session session;
+    bool joined, waited;
+    int status, guard_pipe;
+};
+
+const char *lc_version(void)
+{
+    return LC_VERSION;
+}
+
+char *lc_error_format(const struct lc_error *err)
+{
+    return error_format(err);
+}
+
+int lc_error_errno(const struct lc_error *err)
+{
+    return error_site(err)->errnum;
+}
+
+int lc_error_status(const struct lc_error *err)
+{
+    static const int statuses[] = { 125, 126, 127 };
+
+    return statuses[error_site(err)->kind];
+}
+
+const char *lc_error_pointer(const struct lc_error *err)
+{
+    return error_site(err)->pointer;
+}
+
+void lc_error_position(const struct lc_error *err, int *ret_line, int *ret_column)
+{
+    if (ret_line != NULL)
+        *ret_line = error_site(err)->line;
+    if (ret_column != NULL)
+        *ret_column = error_site(err)->column;
+}
+
+const struct lc_error *lc_error_next(const struct lc_error *err)
+{
+    return error_next(err);
+}
+
+void lc_error_free(struct lc_error *err)
+{
+    error_free(err);
+}
+
+static int config_options(const struct lc_config_options *given, struct config_options *ret, struct lc_error **err)
+{
+    if (given != NULL && given->size != sizeof(*given))
+        return error_raise(err, &(struct error_site){ .stage = "config", .errnum = EINVAL },
+                "struct lc_config_options has a size that this library does not know");
+    ret->lenient = given != NULL && given->lenient;
+    return 0;
+}
+
+int lc_config_load(const char *path, const struct lc_config_options *options, struct lc_config **ret,
+        struct lc_error **err)
+{
+    struct config_options internal;
+    int r = config_options(options, &internal, err);
+
+    return r < 0 ? r : config_load(AT_FDCWD, path, path, &internal, ret, err);
+}
+
+int lc_config_parse(const char *text, size_t length, const char *name, const struct lc_config_options *options,
+        struct lc_config **ret, struct lc_error **err)
+{
+    struct config_options internal;
+    int r = config_options(options, &internal, err);
+
+    return r < 0 ? r : config_parse(text, length, name, &internal, ret, err);
+}
+
+bool lc_config_tty(const struct lc_config *config)
+{
+    return config->tty;
+}
+
+void lc_config_free(struct lc_config *config)
+{
+    config_free(config);
+}
+
+const char *lc_config_default(void)
+{
+    return config_default_json();
+}
+
+/* Members that a newer caller knows and this library does not must be zero; an older caller has fewer. */
+static int take_options(const struct lc_options *given, struct lc_options *ret, struct lc_error **err)
+{
+    const char *bytes = (const char *)given;
+
+    memset(ret, 0, sizeof(*ret));
+    if (given->size >= offsetof(struct lc_options, log)) {
+        size_t known = given->size < sizeof(*ret) ? given->size : sizeof(*ret), i = known;
+
+        while (i < given->size && bytes[i] == 0)
+            i++;
+        if (i >= given->size && (given->flags & ~LC_DIE_WITH_CALLER) == 0 && given->argv != NULL &&
+                given->argv[0] != NULL && given->argv[0][0] != '\0') {
+            memcpy(ret, given, known);
+            return 0;
+        }
+    }
+    return error_raise(err, &(struct error_site){ .stage = "options", .errnum = EINVAL },
+            "struct lc_options has no command, or members or flags that this library does not know");
+}
+
+/* Line and column are looked up only now, when somebody will read them. */
+void locate_errors(const struct lc_config *config, struct lc_error *err)
+{
+    for (struct lc_error *at = err; at != NULL; at = (struct lc_error *)error_next(at)) {
+        const struct error_site *site = error_site(at);
+        struct error_site place = { .file = config->file };
+
+        if (site->pointer == NULL || site->line != 0 ||
+                config_locate(config->text, config->length, site->pointer, &place.line, &place.column) < 0)
+            continue;
+        error_place(at, &place);
+    }
+}
+
+static int start_or_join(struct lc_process *process, const struct lc_config *config,
+        const struct lc_options *options, struct lc_error **err)
+{
+    int r = container_settle(&process->container, err);
+
+    if (r < 0)
+        return r;
+    process->joined = r > 0;
+    if (process->joined)
+        r = container_join(&process->container, config, options, &process->session, err);
+    else
+        r = container_create(&process->container, config, options, &process->session, err);
+    container_unlock(&process->container);
+    return r;
+}
+
+int lc_exec(const struct lc_config *config, const struct lc_options *given, struct lc_process **ret,
+        struct lc_error **err)
+{
+    struct lc_options options;
+    struct lc_process *process;
+    int r = take_options(given, &options, err);
+
+    if (r < 0)
+        return r;
+    process = calloc(1, sizeof(*process));
+    if (process == NULL)
+        return error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
+    process->log = (struct log){ options.log, options.log_data };
+    process->session = (struct session){ .log = &process->log, .socket = -EBADF, .console = -EBADF, .pid = -1,
+        .pidfd = -EBADF, .spawn = { .pidfd = -EBADF } };
+    process->guard_pipe = -EBADF;
+    r = container_open(&process->container, options.root, options.rootfs, &process->log, err);
+    if (r == 0)
+        r = start_or_join(process, config, &options, err);
+    if (r < 0) {
+        if (err != NULL)
+            locate_errors(config, *err);
+        container_close(&process->container);
+        free(process);
+        return r;
+    }
+    fd_close(&process->session.socket);
+    *ret = process;
+    return 0;
+}
+
+pid_t lc_process_pid(const struct lc_process *process)
+{
+    return process->session.pid;
+}
+
+int lc_process_pidfd(const struct lc_process *process)
+{
+    return process->session.pidfd >= 0 ? process->session.pidfd : -1;
+}
+
+int lc_process_console(const struct lc_process *process)
+{
+    return process->session.console >= 0 ? process->session.console : -1;
+}
+
+bool lc_process_joined(const struct lc_process *process)
+{
+    return process->joined;
+}
+
+int lc_process_signal(struct lc_process *process, int signal)
+{
+    return process->waited ? -ESRCH : signal_process(process->session.pid, process->session.pidfd, signal);
+}
+
+int lc_process_guard(struct lc_process *process, struct lc_error **err)
+{
+    (void)process;
+    (void)err;
+    return 0;
+}
+
+int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
+{
+    int r;
+
+    if (process->waited) {
+        *ret_status = process->status;
+        return 0;
+    }
+    r = wait_process(process->session.pid, process->session.pidfd, &process->status);
+    if (r < 0)
+        return error_raise(err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
+    process->waited = true;
+    *ret_status = process->status;
+    if (process->joined)
+        return 0;
+    r = container_lock(&process->container, err);
+    if (r == 0)
+        r = container_reclaim(&process->container, err);
+    container_unlock(&process->container);
+    return r;
+}
+
+void lc_process_free(struct lc_process *process)
+{
+    int status;
+
+    if (process == NULL)
+        return;
+    if (!process->waited) {
+        (void)lc_process_signal(process, SIGKILL);
+        (void)lc_process_wait(process, &status, NULL);
+    }
+    session_close(&process->session);
+    container_close(&process->container);
+    free(process);
+}
+
+int lc_plan_text(const struct lc_config *config, const struct lc_options *given, char **ret_text,
+        struct lc_error **err)
+{
+    struct container container = { .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF };
+    struct lc_options options;
+    struct lc_plan *plan = NULL;
+    struct buffer out = { 0 };
+    int r = take_options(given, &options, err);
+
+    if (r < 0)
+        return r;
+    if (realpath(options.root != NULL ? options.root : ".", container.root) == NULL ||
+            realpath(options.rootfs != NULL ? options.rootfs : ".", container.rootfs) == NULL)
+        return error_raise(err, &(struct error_site){ .stage = "plan", .syscall = "realpath", .errnum = errno }, NULL);
+    r = plan_for(&container, config, &options, &plan, err);
+    if (r < 0) {
+        if (err != NULL)
+            locate_errors(config, *err);
+        return r;
+    }
+    plan_print(plan, &out);
+    plan_free(plan);
+    *ret_text = buffer_take_text(&out);
+    return *ret_text != NULL ? 0 : error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
+}
+
+int lc_state(const char *root, char **ret_json, struct lc_error **err)
+{
+    static const struct log quiet;
+    struct container container;
+    char *text = NULL;
+    int r = container_open(&container, root, NULL, &quiet, err);
+
+    if (r == 0)
+        r = container_settle(&container, err);
+    if (r >= 0) {
+        text = record_format(&container, r > 0 ? "running" : "stopped");
+        r = text != NULL ? 0 : error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
+    }
+    container_close(&container);
+    if (r == 0)
+        *ret_json = text;
+    return r;
+}
+
+const char *lc_apparmor_profile(void)
+{
+    return apparmor_default_profile();
+}
+
+int lc_apparmor_load(struct lc_error **err)
+{
+    return apparmor_load(err);
+}

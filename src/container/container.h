@@ -1,0 +1,132 @@
+/* The parent side, shared by the files of this room. */
+#ifndef CONTAINER_CONTAINER_H
+#define CONTAINER_CONTAINER_H
+
+#include <base/error.h>
+#include <base/log.h>
+#include <cgroups/cgroups.h>
+#include <config/config.h>
+#include <libcontainer.h>
+#include <network/network.h>
+#include <plan/plan.h>
+#include <wire/wire.h>
+
+#include <limits.h>
+#include <sys/types.h>
+
+/* A process as two numbers that together are never reused: pid and start time (field 22 of /proc/PID/stat). */
+struct identity {
+    pid_t pid;
+    unsigned long long start;
+};
+/* 0 or -ESRCH. */
+int identity_read(pid_t pid, struct identity *ret);
+bool identity_alive(const struct identity *identity);
+
+/* What is known of a container, kept in the state directory: written before the first side effect. */
+struct record {
+    struct identity owner, init; /* owner: who started it and cleans up */
+    uint32_t namespaces;         /* own ones, NAMESPACE_BIT() */
+    bool foreign_network;
+    /* Without a pid namespace its processes are found by one of their own namespaces, else by their root. */
+    char mark[16];               /* "mnt", ..., "root", or "" */
+    unsigned long long mark_dev, mark_ino;
+    struct cgroup_set groups;
+    struct network_link *links;
+    size_t n_links;
+};
+
+struct container {
+    char root[PATH_MAX], rootfs[PATH_MAX];
+    int root_fd;              /* directory of container.json, pid, start */
+    int state_fd, lock_fd;    /* state directory; the locked record file, -1 when not locked */
+    char record_name[64];
+    const struct log *log;
+    struct record record;
+};
+
+/* store.c: directories, lock, record */
+int container_open(struct container *container, const char *root, const char *rootfs, const struct log *log,
+        struct lc_error **err);
+void container_close(struct container *container);
+int container_lock(struct container *container, struct lc_error **err);
+void container_unlock(struct container *container);
+int record_write(struct container *container, struct lc_error **err);
+/* 0: container->record is filled; 1: there is none. */
+int record_read(struct container *container, struct lc_error **err);
+void record_done(struct record *record);
+/* The record as one JSON object. NULL when out of memory. */
+char *record_format(const struct container *container, const char *status);
+int record_parse(const char *text, struct record *record);
+
+/* files.c: pid and start */
+int files_write(const struct container *container, struct lc_error **err);
+void files_warn_stale(const struct container *container);
+void files_remove(const struct container *container);
+
+/* reclaim.c: the end of a container, normal or after a crash */
+int container_reclaim(struct container *container, struct lc_error **err);
+/* Locks, and looks whether the container lives; leftovers are reclaimed. 1: alive, 0: not. Stays locked. */
+int container_settle(struct container *container, struct lc_error **err);
+
+/* image.c */
+int image_open(struct lc_error **err);
+
+/* spawn.c: one child program with exactly these descriptors */
+struct spawn {
+    uint64_t clone_flags;
+    int cgroup_fd;           /* CLONE_INTO_CGROUP, or -1 */
+    bool placed;             /* out: the kernel put it there */
+    int stdio[3];
+    const int *given;
+    size_t n_given;
+    int plan_fd, image_fd, child_socket;
+    bool wait_mapped;        /* user namespace: wait for MAPPED, then become root, before the image is executed */
+    void *stack;             /* out: to be unmapped when the child has executed the image */
+    pid_t pid;               /* out */
+    int pidfd;               /* out, -1 without */
+};
+int spawn_child(struct spawn *spawn);
+void spawn_release(struct spawn *spawn);
+
+/* session.c: the conversation with one child */
+struct session {
+    const struct lc_plan *plan;
+    const struct log *log;
+    struct spawn spawn;
+    int socket, console;
+    pid_t pid;               /* of the process itself: the fork's in a join */
+    int pidfd;
+    bool ready;
+};
+int session_start(struct session *session, const struct lc_options *options, const int *given, int cgroup_fd,
+        struct lc_error **err);
+/* Until this message arrives (WIRE_UNSHARED), or, for WIRE_READY, until the program runs. */
+int session_until(struct session *session, enum wire_message_type until, struct lc_error **err);
+int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err);
+void session_abort(struct session *session);
+void session_close(struct session *session);
+
+/* create.c, join.c */
+int container_create(struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct session *session, struct lc_error **err);
+int container_join(struct container *container, const struct lc_config *config, const struct lc_options *options,
+        struct session *session, struct lc_error **err);
+/* Opens what the plan asks the parent for. */
+int given_open(const struct lc_plan *plan, pid_t init, int *fds, struct lc_error **err);
+void given_close(int *fds, size_t count);
+int plan_for(const struct container *container, const struct lc_config *config, const struct lc_options *options,
+        struct lc_plan **ret, struct lc_error **err);
+
+/* wait.c */
+int wait_process(pid_t pid, int pidfd, int *ret_status);
+int signal_process(pid_t pid, int pidfd, int signal);
+
+/* hint.c: what the user can do, for the usual failures; adds to the newest error */
+void hint_add(struct lc_error *err, const struct wire_message *message, const struct lc_plan *plan);
+const char *hint_clone(int errnum, uint64_t flags);
+
+/* locate.c: line and column for every error of the chain that has a pointer and no line */
+void locate_errors(const struct lc_config *config, struct lc_error *err);
+
+#endif

@@ -1,0 +1,197 @@
+#include "container.h"
+#include "idmap.h"
+#include "mark.h"
+
+#include <base/util.h>
+#include <lcsys/syscalls.h>
+#include <security/apparmor.h>
+#include <security/capabilities.h>
+#include <security/selinux.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where container.json is seen from inside, when it is: "/container.json" below the rootfs. */
+static const char *protected_path(const struct container *container, char *path, size_t size)
+{
+    size_t length = strlen(container->rootfs);
+
+    if (strcmp(container->rootfs, "/") == 0)
+        length = 0;
+    if (strncmp(container->root, container->rootfs, length) != 0 ||
+            (container->root[length] != '/' && container->root[length] != '\0'))
+        return NULL;
+    (void)snprintf(path, size, "%s/container.json", container->root + length);
+    return path;
+}
+
+int plan_for(const struct container *container, const struct lc_config *config, const struct lc_options *options,
+        struct lc_plan **ret, struct lc_error **err)
+{
+    char path[PATH_MAX + 32];
+    struct plan_options plan_options = {
+        .rootfs = container->rootfs,
+        .argv = options->argv,
+        .protect = protected_path(container, path, sizeof(path)),
+        .console = options->console,
+        .rows = options->rows,
+        .columns = options->columns,
+        /* Without detached trees the child has to reach everything by itself. */
+        .privileged = geteuid() == 0 && sys_open_tree(-1, "", 0) != -ENOSYS,
+        .die_with_parent = (options->flags & LC_DIE_WITH_CALLER) != 0,
+    };
+
+    return plan_create(config, &plan_options, ret, err);
+}
+
+/* What the host must have, before anything is made. */
+static int check_host(const struct lc_config *config, struct lc_error **err)
+{
+    uint64_t bounding;
+    int r = 0;
+
+    if (config->apparmor_profile != NULL)
+        r = apparmor_check(config->apparmor_profile, err);
+    if (r == 0 && config->process_label != NULL)
+        r = selinux_check(config->process_label, "/context/process_label", err);
+    if (r == 0 && config->mount_label != NULL)
+        r = selinux_check(config->mount_label, "/context/mount_label", err);
+    if (r == 0 && config->capabilities_given && (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) == 0 &&
+            capabilities_bounding(&bounding) == 0 && (config->capabilities & ~bounding) != 0)
+        r = error_raise(err,
+                &(struct error_site){ .stage = "create", .op = "capabilities", .pointer = "/capabilities",
+                        .errnum = EPERM,
+                        .object = capability_name(__builtin_ctzll(config->capabilities & ~bounding)),
+                        .hint = "leave it out, or start nsinit with it in its bounding set" },
+                "the caller itself does not have this capability");
+    if (r == 0)
+        r = network_check(config, err);
+    return r;
+}
+
+/* The intent: everything that will be made on the host, known by name before it is made. */
+static int record_intent(struct container *container, const struct lc_config *config, struct lc_error **err)
+{
+    struct record *record = &container->record;
+    int r;
+
+    (void)identity_read(getpid(), &record->owner);
+    record->namespaces = config->namespaces;
+    record->links = calloc(config->n_networks + 1, sizeof(*record->links));
+    if (record->links == NULL)
+        return error_raise(err, &(struct error_site){ .stage = "create", .errnum = ENOMEM }, NULL);
+    for (size_t i = 0; i < config->n_networks; i++)
+        if (config->networks[i].type == NETWORK_NETNS) {
+            record->foreign_network = true;
+            record->namespaces &= ~NAMESPACE_BIT(NAMESPACE_NET);
+        }
+    r = cgroup_plan(config, container->record_name, &record->groups, err);
+    if (r == 0)
+        r = network_plan(config, record->links, err);
+    record->n_links = config->n_networks;
+    return r < 0 ? r : record_write(container, err);
+}
+
+static int make_networks(struct container *container, const struct lc_config *config, pid_t pid,
+        struct lc_error **err)
+{
+    char path[64];
+    CLEAN_FD int netns = -EBADF;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+    netns = open(path, O_RDONLY | O_CLOEXEC);
+    if (netns < 0)
+        return error_raise(err, &(struct error_site){ .stage = "network", .syscall = "open", .object = path,
+                                        .errnum = errno },
+                NULL);
+    return network_make(config, container->record.links, netns, container->log, err);
+}
+
+static bool needs_links(const struct lc_config *config)
+{
+    for (size_t i = 0; i < config->n_networks; i++)
+        if (config->networks[i].type == NETWORK_VETH)
+            return true;
+    return false;
+}
+
+/* The host's half, while the child mounts. */
+static int host_half(struct container *container, const struct lc_config *config, struct session *session,
+        struct lc_error **err)
+{
+    struct wire_message mapped = { .type = WIRE_MAPPED };
+    struct record *record = &container->record;
+    int r = 0;
+
+    if (session->plan->map_ids) {
+        r = idmap_write(config, session->pid, err);
+        if (r == 0 && wire_send(session->socket, &mapped, -1) < 0)
+            r = error_raise(err, &(struct error_site){ .stage = "create", .errnum = EPIPE }, "MAPPED");
+    }
+    if (r == 0 && identity_read(session->pid, &record->init) < 0)
+        return session_until(session, WIRE_READY, err); /* gone already: it has said why */
+    if (r == 0)
+        r = record_write(container, err);
+    if (r == 0)
+        r = files_write(container, err);
+    if (r == 0)
+        r = cgroup_make_v1(config, &record->groups, container->log, err);
+    if (r == 0 && needs_links(config)) {
+        if (session->plan->map_ids)
+            r = session_until(session, WIRE_UNSHARED, err);
+        if (r == 0)
+            r = make_networks(container, config, session->pid, err);
+    }
+    return r < 0 ? r : session_place(session, &record->groups, err);
+}
+
+/* Between the first side effect and the running program; the caller undoes all on failure. */
+static int start(struct container *container, const struct lc_config *config, const struct lc_options *options,
+        struct session *session, struct lc_error **err)
+{
+    CLEAN_FD int group = -EBADF;
+    int given[PLAN_GIVEN_MAX], r;
+
+    r = given_open(session->plan, 0, given, err);
+    if (r < 0)
+        return r;
+    r = cgroup_make_v2(config, &container->record.groups, container->log, &group, err);
+    if (r == 0)
+        r = session_start(session, options, given, group, err);
+    if (r == 0)
+        r = host_half(container, config, session, err);
+    if (r == 0)
+        r = session_until(session, WIRE_READY, err);
+    given_close(given, session->plan->n_given);
+    if (r == 0 && (container->record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0) {
+        mark_take(&container->record);
+        r = record_write(container, err);
+    }
+    return r;
+}
+
+int container_create(struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct session *session, struct lc_error **err)
+{
+    struct lc_plan *plan = NULL;
+    int r = check_host(config, err);
+
+    if (r == 0)
+        r = plan_for(container, config, options, &plan, err);
+    if (r < 0)
+        return r;
+    session->plan = plan;
+    files_warn_stale(container);
+    r = record_intent(container, config, err);
+    if (r == 0)
+        r = start(container, config, options, session, err);
+    if (r < 0) {
+        session_abort(session);
+        (void)container_reclaim(container, NULL);
+    }
+    plan_free(plan);
+    session->plan = NULL;
+    return r;
+}

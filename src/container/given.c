@@ -1,0 +1,78 @@
+/* Descriptors that only the parent can open: trees behind directories closed to a user namespace, namespaces, terminals. */
+#include "container.h"
+
+#include <base/util.h>
+#include <lcsys/syscalls.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+static int open_one(const struct plan_given *given, pid_t init, char *path, size_t size)
+{
+    int fd;
+
+    (void)snprintf(path, size, "%s", given->path != NULL ? given->path : "");
+    switch (given->kind) {
+    case GIVEN_TREE:
+        return sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    case GIVEN_NAMESPACE:
+        if (given->path == NULL)
+            (void)snprintf(path, size, "/proc/%d/ns/%s", (int)init, config_namespaces[given->namespace].proc);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        break;
+    case GIVEN_ROOT:
+        (void)snprintf(path, size, "/proc/%d/root", (int)init);
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        break;
+    case GIVEN_CONSOLE:
+        fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd >= 0 && !isatty(fd)) {
+            fd_close(&fd);
+            errno = ENOTTY;
+        }
+        /* The container's standard streams must block as they always do. */
+        if (fd >= 0)
+            (void)fcntl(fd, F_SETFL, O_RDWR);
+        break;
+    default:
+        errno = EINVAL;
+        fd = -1;
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+int given_open(const struct lc_plan *plan, pid_t init, int *fds, struct lc_error **err)
+{
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < plan->n_given; i++)
+        fds[i] = -EBADF;
+    for (size_t i = 0; i < plan->n_given; i++) {
+        const char *pointer = plan->given[i].pointer;
+
+        fds[i] = open_one(&plan->given[i], init, path, sizeof(path));
+        if (fds[i] < 0) {
+            int r = fds[i];
+
+            given_close(fds, plan->n_given);
+            return error_raise(err,
+                    &(struct error_site){ .stage = "acquire", .errnum = -r, .object = path,
+                            .syscall = plan->given[i].kind == GIVEN_TREE ? "open_tree" : "open",
+                            .pointer = pointer != NULL && pointer[0] != '\0' ? pointer : NULL },
+                    NULL);
+        }
+    }
+    return 0;
+}
+
+void given_close(int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fd_close(&fds[i]);
+}

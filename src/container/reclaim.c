@@ -1,0 +1,86 @@
+/* The end of a container, in one place: after its first process ended, after a failed start, after a crash. */
+#include "container.h"
+#include "mark.h"
+
+#include <base/util.h>
+#include <lcsys/syscalls.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+#define END_TIMEOUT_MS 5000
+
+/* A recorded process, which need not be our child: gone when its pidfd says so. */
+static void kill_identity(const struct identity *identity)
+{
+    CLEAN_FD int pidfd = -EBADF;
+    struct pollfd gone;
+
+    if (!identity_alive(identity))
+        return;
+    pidfd = sys_pidfd_open(identity->pid);
+    if (pidfd >= 0 && !identity_alive(identity))
+        return; /* ended in between: the pidfd is somebody else's */
+    (void)signal_process(identity->pid, pidfd, SIGKILL);
+    gone = (struct pollfd){ .fd = pidfd, .events = POLLIN };
+    if (pidfd >= 0) {
+        (void)poll(&gone, 1, END_TIMEOUT_MS);
+        return;
+    }
+    for (int i = 0; i < END_TIMEOUT_MS && identity_alive(identity); i++)
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
+int container_reclaim(struct container *container, struct lc_error **err)
+{
+    struct record *record = &container->record;
+    int r;
+
+    kill_identity(&record->init);
+    if ((record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0) {
+        /* No pid namespace that dies with its first process: so everybody has to be found. */
+        (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);
+        mark_kill(record, END_TIMEOUT_MS);
+    }
+    for (size_t i = 0; i < record->n_links; i++)
+        if (record->links[i].host_name[0] != '\0')
+            (void)network_remove(record->links[i].host_name);
+    r = cgroup_remove(&record->groups, 20);
+    if (r == -EBUSY) {
+        (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);
+        r = cgroup_remove(&record->groups, END_TIMEOUT_MS);
+    }
+    if (r < 0)
+        (void)error_raise(err, &(struct error_site){ .stage = "cleanup", .op = "cgroup", .errnum = -r,
+                                       .object = record->groups.count > 0 ? record->groups.groups[0].path : NULL },
+                "the control group cannot be removed");
+    files_remove(container);
+    if (unlinkat(container->state_fd, container->record_name, 0) < 0 && r == 0)
+        r = error_raise(err, &(struct error_site){ .stage = "cleanup", .syscall = "unlinkat", .errnum = errno,
+                                     .object = container->record_name },
+                NULL);
+    record_done(record);
+    return r;
+}
+
+int container_settle(struct container *container, struct lc_error **err)
+{
+    int r = container_lock(container, err);
+
+    if (r == 0)
+        r = record_read(container, err);
+    if (r < 0)
+        return r;
+    if (r > 0) {
+        container->record = (struct record){ 0 };
+        return 0;
+    }
+    if (identity_alive(&container->record.init) && identity_alive(&container->record.owner))
+        return 1;
+    log_line(container->log, "warning: the container in %s ended without clean-up; removing what it left",
+            container->root);
+    r = container_reclaim(container, err);
+    container_unlock(container);
+    return r < 0 ? r : container_lock(container, err);
+}

@@ -1,0 +1,181 @@
+/* The record as JSON, both ways. Parsed defensively: for an ordinary user others may share the directory. */
+#include "container.h"
+
+#include <base/util.h>
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void format_identity(struct buffer *out, const char *name, const struct identity *identity)
+{
+    buffer_printf(out, "  \"%s\": {\"pid\": %d, \"start\": %llu},\n", name, (int)identity->pid, identity->start);
+}
+
+static void format_groups(struct buffer *out, const struct cgroup_set *set)
+{
+    buffer_text(out, "  \"cgroups\": [");
+    for (size_t i = 0; i < set->count; i++) {
+        buffer_printf(out, "%s\n    {\"path\": ", i > 0 ? "," : "");
+        buffer_json_string(out, set->groups[i].path);
+        buffer_text(out, ", \"mount\": ");
+        buffer_json_string(out, set->groups[i].mount);
+        buffer_printf(out, ", \"version\": %d, \"made\": %s}", set->groups[i].v2 ? 2 : 1,
+                set->groups[i].made ? "true" : "false");
+    }
+    buffer_text(out, "],\n");
+}
+
+char *record_format(const struct container *container, const char *status)
+{
+    const struct record *record = &container->record;
+    struct buffer out = { 0 };
+    const char *comma = "";
+
+    buffer_text(&out, "{\n");
+    if (status != NULL)
+        buffer_printf(&out, "  \"status\": \"%s\",\n", status);
+    buffer_printf(&out, "  \"pid\": %d,\n  \"start\": %llu,\n", (int)record->init.pid, record->init.start);
+    buffer_text(&out, "  \"root\": ");
+    buffer_json_string(&out, container->root);
+    buffer_text(&out, ",\n");
+    format_identity(&out, "owner", &record->owner);
+    buffer_text(&out, "  \"namespaces\": [");
+    for (int ns = 0; ns < NAMESPACE_MAX_; ns++)
+        if ((record->namespaces & NAMESPACE_BIT(ns)) != 0) {
+            buffer_printf(&out, "%s\"%s\"", comma, config_namespaces[ns].key);
+            comma = ", ";
+        }
+    buffer_text(&out, "],\n");
+    format_groups(&out, &record->groups);
+    buffer_text(&out, "  \"interfaces\": [");
+    comma = "";
+    for (size_t i = 0; i < record->n_links; i++)
+        if (record->links[i].host_name[0] != '\0') {
+            buffer_printf(&out, "%s", comma);
+            buffer_json_string(&out, record->links[i].host_name);
+            comma = ", ";
+        }
+    buffer_printf(&out, "],\n  \"foreign_network\": %s,\n", record->foreign_network ? "true" : "false");
+    buffer_printf(&out, "  \"mark\": [\"%s\", %llu, %llu]\n}\n", record->mark, record->mark_dev, record->mark_ino);
+    /* Room for the pids and marks that are not known yet, so that no later version is shorter than this one. */
+    if (status == NULL && !out.failed)
+        while (out.length % 1024 != 0)
+            buffer_text(&out, "\n");
+    return buffer_take_text(&out);
+}
+
+static int parse_identity(const json_t *value, struct identity *identity)
+{
+    json_int_t pid = json_integer_value(json_object_get(value, "pid"));
+    json_int_t start = json_integer_value(json_object_get(value, "start"));
+
+    if (pid < 0 || pid > INT32_MAX || start < 0)
+        return -EBADMSG;
+    identity->pid = (pid_t)pid;
+    identity->start = (unsigned long long)start;
+    return 0;
+}
+
+static int parse_namespaces(const json_t *list, struct record *record)
+{
+    size_t index;
+    json_t *item;
+
+    json_array_foreach(list, index, item)
+    {
+        const char *name = json_string_value(item);
+        int found = -1;
+
+        for (int ns = 0; ns < NAMESPACE_MAX_ && name != NULL; ns++)
+            if (strcmp(config_namespaces[ns].key, name) == 0)
+                found = ns;
+        if (found < 0)
+            return -EBADMSG;
+        record->namespaces |= NAMESPACE_BIT(found);
+    }
+    return 0;
+}
+
+static int parse_groups(const json_t *list, struct cgroup_set *set)
+{
+    size_t index;
+    json_t *item;
+
+    json_array_foreach(list, index, item)
+    {
+        const char *path = json_string_value(json_object_get(item, "path"));
+        const char *mount = json_string_value(json_object_get(item, "mount"));
+        struct cgroup_group *group = &set->groups[set->count];
+
+        if (set->count == CGROUP_HIERARCHIES_MAX || path == NULL || mount == NULL || path[0] != '/' ||
+                strncmp(path, mount, strlen(mount)) != 0 || strstr(path, "/../") != NULL)
+            return -EBADMSG;
+        group->path = strdup(path);
+        group->mount = strdup(mount);
+        group->v2 = json_integer_value(json_object_get(item, "version")) == 2;
+        group->made = json_is_true(json_object_get(item, "made"));
+        set->count++;
+        if (group->path == NULL || group->mount == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int parse_links(const json_t *list, struct record *record)
+{
+    size_t index;
+    json_t *item;
+
+    record->links = calloc(json_array_size(list) + 1, sizeof(*record->links));
+    if (record->links == NULL)
+        return -ENOMEM;
+    json_array_foreach(list, index, item)
+    {
+        const char *name = json_string_value(item);
+
+        if (name == NULL || strlen(name) >= sizeof(record->links[0].host_name))
+            return -EBADMSG;
+        memcpy(record->links[record->n_links++].host_name, name, strlen(name) + 1);
+    }
+    return 0;
+}
+
+static int parse_mark(const json_t *mark, struct record *record)
+{
+    const char *kind = json_string_value(json_array_get(mark, 0));
+
+    if (kind == NULL || strlen(kind) >= sizeof(record->mark))
+        return -EBADMSG;
+    memcpy(record->mark, kind, strlen(kind) + 1);
+    record->mark_dev = (unsigned long long)json_integer_value(json_array_get(mark, 1));
+    record->mark_ino = (unsigned long long)json_integer_value(json_array_get(mark, 2));
+    return 0;
+}
+
+int record_parse(const char *text, struct record *record)
+{
+    json_t *top = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    int r = json_is_object(top) ? parse_identity(top, &record->init) : -EBADMSG;
+
+    if (r == 0)
+        r = parse_identity(json_object_get(top, "owner"), &record->owner);
+    if (r == 0)
+        r = parse_namespaces(json_object_get(top, "namespaces"), record);
+    if (r == 0)
+        r = parse_groups(json_object_get(top, "cgroups"), &record->groups);
+    if (r == 0)
+        r = parse_links(json_object_get(top, "interfaces"), record);
+    if (r == 0)
+        r = parse_mark(json_object_get(top, "mark"), record);
+    record->foreign_network = json_is_true(json_object_get(top, "foreign_network"));
+    json_decref(top);
+    return r;
+}
+
+void record_done(struct record *record)
+{
+    cgroup_set_done(&record->groups);
+    free(record->links);
+    *record = (struct record){ 0 };
+}

@@ -1,0 +1,241 @@
+#include "container.h"
+
+#include <base/util.h>
+#include <lcsys/syscalls.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The child answers within milliseconds, unless a file system that it mounts hangs. */
+#define ANSWER_TIMEOUT_MS 60000
+
+static int raise_call(struct lc_error **err, const char *call, int result)
+{
+    return error_raise(err, &(struct error_site){ .stage = "spawn", .syscall = call, .errnum = -result }, NULL);
+}
+
+static int plan_memory(const struct lc_plan *plan, struct lc_error **err)
+{
+    size_t size = 0;
+    CLEAN_FREE void *blob = plan_blob((struct lc_plan *)plan, &size);
+    int fd;
+
+    if (blob == NULL)
+        return raise_call(err, "malloc", -ENOMEM);
+    fd = sys_memfd_create("nsinit-plan", MFD_CLOEXEC);
+    if (fd < 0)
+        return raise_call(err, "memfd_create", fd);
+    if (write(fd, blob, size) != (ssize_t)size) {
+        fd_close(&fd);
+        return raise_call(err, "write", -errno);
+    }
+    return fd;
+}
+
+/* A stdio of -1 becomes the host's /dev/null. */
+static int fill_stdio(struct spawn *spawn, const struct lc_options *options, int *ret_null)
+{
+    for (int i = 0; i < 3; i++) {
+        spawn->stdio[i] = options->stdio[i];
+        if (spawn->stdio[i] >= 0 && fcntl(spawn->stdio[i], F_GETFD) >= 0)
+            continue;
+        if (*ret_null < 0)
+            *ret_null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (*ret_null < 0)
+            return -errno;
+        spawn->stdio[i] = *ret_null;
+    }
+    return 0;
+}
+
+int session_start(struct session *session, const struct lc_options *options, const int *given, int cgroup_fd,
+        struct lc_error **err)
+{
+    CLEAN_FD int image = -EBADF, plan = -EBADF, null = -EBADF, child = -EBADF;
+    struct spawn *spawn = &session->spawn;
+    int pair[2], r;
+
+    image = image_open(err);
+    if (image < 0)
+        return image;
+    plan = plan_memory(session->plan, err);
+    if (plan < 0)
+        return plan;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return raise_call(err, "socketpair", -errno);
+    session->socket = pair[0];
+    child = pair[1];
+    *spawn = (struct spawn){ .clone_flags = session->plan->clone_flags, .cgroup_fd = cgroup_fd, .given = given,
+        .n_given = session->plan->n_given, .plan_fd = plan, .image_fd = image, .child_socket = child,
+        .wait_mapped = session->plan->map_ids };
+    r = fill_stdio(spawn, options, &null);
+    if (r < 0)
+        return raise_call(err, "open", r);
+    r = spawn_child(spawn);
+    if (r < 0)
+        return error_raise(err, &(struct error_site){ .stage = "spawn", .op = "clone", .syscall = "clone3",
+                                        .pointer = "/namespaces", .errnum = -r,
+                                        .hint = hint_clone(-r, spawn->clone_flags) },
+                NULL);
+    session->pid = spawn->pid;
+    session->pidfd = spawn->pidfd;
+    log_line(session->log, "spawn: pid %d", (int)spawn->pid);
+    return 0;
+}
+
+/* The child shares our memory until it has executed the image: our ends of its descriptors must not be closed before.
+ * The first word from it, or its end, says so. */
+static void heard_from_child(struct session *session)
+{
+    spawn_release(&session->spawn);
+}
+
+static int child_error(struct session *session, const struct wire_message *message, struct lc_error **err)
+{
+    static const enum error_kind kinds[] = { ERROR_GENERIC, ERROR_NOT_EXECUTABLE, ERROR_NOT_FOUND };
+    bool in_plan = message->op < session->plan->n_ops;
+    const char *pointer = in_plan ? session->plan->pointers[message->op] : NULL;
+    struct error_site site = {
+        .kind = message->outcome < ARRAY_SIZE(kinds) ? kinds[message->outcome] : ERROR_GENERIC,
+        .stage = session->plan->forks ? "join" : "create",
+        .op = in_plan ? wire_op_name(session->plan->ops[message->op].kind) : "start",
+        .syscall = message->syscall[0] != '\0' ? message->syscall : NULL,
+        .object = message->object[0] != '\0' ? message->object : NULL,
+        .pointer = pointer != NULL && pointer[0] != '\0' ? pointer : NULL,
+        .errnum = message->errnum,
+    };
+    int r = error_raise(err, &site, "%s", message->detail);
+
+    if (err != NULL)
+        hint_add(*err, message, session->plan);
+    return r;
+}
+
+static int child_vanished(struct session *session, struct lc_error **err)
+{
+    int status = 0;
+
+    if (wait_process(session->pid, session->pidfd, &status) < 0)
+        status = -1;
+    session->pid = -1;
+    return error_raise(err,
+            &(struct error_site){ .stage = "create", .errnum = EPIPE,
+                    .hint = status == 128 + SIGKILL ?
+                                    "somebody killed it, or a memory limit was too small for the start itself" :
+                                    NULL },
+            "the container's process ended during set-up with status %d", status);
+}
+
+/* A join's second process: the first has done its work and ends. */
+static int take_fork(struct session *session, const struct wire_message *message, int pidfd)
+{
+    int r = wait_process(session->spawn.pid, session->spawn.pidfd, NULL);
+
+    fd_close(&session->spawn.pidfd);
+    session->pid = message->pid;
+    session->pidfd = pidfd;
+    return r;
+}
+
+static int receive(struct session *session, struct wire_message *message, int *ret_fd, struct lc_error **err)
+{
+    struct pollfd ready = { .fd = session->socket, .events = POLLIN };
+    int r;
+
+    do
+        r = poll(&ready, 1, ANSWER_TIMEOUT_MS);
+    while (r < 0 && errno == EINTR);
+    if (r == 0)
+        return error_raise(err, &(struct error_site){ .stage = "create", .errnum = ETIMEDOUT },
+                "the container's process gave no answer for %d seconds", ANSWER_TIMEOUT_MS / 1000);
+    r = wire_receive(session->socket, message, ret_fd);
+    if (r < 0)
+        return error_raise(err, &(struct error_site){ .stage = "create", .syscall = "recvmsg", .errnum = -r },
+                "message from the container's process");
+    heard_from_child(session);
+    return r;
+}
+
+int session_until(struct session *session, enum wire_message_type until, struct lc_error **err)
+{
+    for (;;) {
+        struct wire_message message;
+        int fd = -1, r = receive(session, &message, &fd, err);
+
+        if (r < 0)
+            return r;
+        if (r > 0)
+            return session->ready ? 0 : child_vanished(session, err);
+        log_line(session->log, "child: %s", wire_message_name(message.type));
+        if (message.type == WIRE_CONSOLE && session->console < 0 && fd >= 0) {
+            session->console = fd;
+        } else if (message.type == WIRE_CHILD && session->plan->forks && message.pid > 0) {
+            r = take_fork(session, &message, fd);
+        } else if (message.type == WIRE_READY && until == WIRE_READY && !session->ready) {
+            session->ready = true;
+        } else if (message.type == WIRE_ERROR) {
+            return child_error(session, &message, err);
+        } else if (message.type == WIRE_UNSHARED) {
+            if (until == WIRE_UNSHARED)
+                return 0;
+        } else {
+            fd_close(&fd);
+            r = -EPROTO;
+        }
+        if (r < 0)
+            return error_raise(err, &(struct error_site){ .stage = "create", .errnum = -r }, "unexpected message %s",
+                    wire_message_name(message.type));
+    }
+}
+
+int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err)
+{
+    struct wire_message message = { .type = WIRE_GROUP };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < groups->count; i++) {
+        CLEAN_FD int fd = -EBADF;
+
+        if (groups->groups[i].v2 && session->spawn.placed)
+            continue;
+        fd = cgroup_open_entry(&groups->groups[i], err);
+        if (fd < 0)
+            return fd;
+        r = wire_send(session->socket, &message, fd);
+    }
+    message.type = WIRE_PLACED;
+    if (r == 0)
+        r = wire_send(session->socket, &message, -1);
+    /* A child that has died says why itself: session_until reads its last word. */
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? raise_call(err, "sendmsg", r) : 0;
+}
+
+void session_abort(struct session *session)
+{
+    if (session->spawn.pid > 0 && session->spawn.pid != session->pid && session->spawn.pidfd >= 0) {
+        (void)signal_process(session->spawn.pid, session->spawn.pidfd, SIGKILL);
+        (void)wait_process(session->spawn.pid, session->spawn.pidfd, NULL);
+        fd_close(&session->spawn.pidfd);
+    }
+    if (session->pid > 0) {
+        (void)signal_process(session->pid, session->pidfd, SIGKILL);
+        (void)wait_process(session->pid, session->pidfd, NULL);
+    }
+    session->pid = -1;
+    heard_from_child(session);
+    session_close(session);
+}
+
+void session_close(struct session *session)
+{
+    fd_close(&session->socket);
+    fd_close(&session->console);
+    fd_close(&session->pidfd);
+}

@@ -1,0 +1,196 @@
+/* One clone, one exec. Between them the child shares our memory, so it makes raw system calls and nothing else: no
+ * heap, no locks, no errno of ours. A caller of any size costs the same. */
+#include "container.h"
+
+#include <base/util.h>
+#include <lcsys/syscalls.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STACK_SIZE ((size_t)64 * 1024)
+
+#if defined(__x86_64__)
+static long raw(long number, long a, long b, long c, long d, long e)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#elif defined(__aarch64__)
+static long raw(long number, long a, long b, long c, long d, long e)
+{
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+
+    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+    return x0;
+}
+#else
+#error "raw system calls: add this architecture"
+#endif
+
+/* Tells the parent why there will be no child program. `message` lies on the child's own stack. */
+static void report(const struct spawn *spawn, struct wire_message *message, const char *call, size_t length, long r)
+{
+    message->type = WIRE_ERROR;
+    message->op = UINT32_MAX;
+    message->errnum = (int32_t)-r;
+    for (size_t i = 0; i < length; i++)
+        message->syscall[i] = call[i];
+    (void)raw(SYS_sendto, spawn->child_socket, (long)message, sizeof(*message), MSG_NOSIGNAL, 0);
+}
+#define REPORT(spawn, message, call, r) report(spawn, message, call, sizeof(call) - 1, r)
+
+/* First everything up and out of the way, then down into place. */
+static long place_descriptors(const struct spawn *spawn, int *moved)
+{
+    long base = (long)(WIRE_FD_FIRST + spawn->n_given), r;
+    size_t count = 0;
+    const int fixed[] = { spawn->stdio[0], spawn->stdio[1], spawn->stdio[2], spawn->child_socket, spawn->plan_fd };
+
+    for (size_t i = 0; i < WIRE_FD_FIRST + spawn->n_given; i++) {
+        r = raw(SYS_fcntl, i < WIRE_FD_FIRST ? fixed[i] : spawn->given[i - WIRE_FD_FIRST], F_DUPFD_CLOEXEC, base, 0, 0);
+        if (r < 0)
+            return r;
+        moved[count++] = (int)r;
+    }
+    for (size_t i = 0; i < count; i++) {
+        r = raw(SYS_dup3, moved[i], (long)i, 0, 0, 0);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static long become_mapped_root(const struct spawn *spawn, struct wire_message *message)
+{
+    long r = raw(SYS_recvfrom, spawn->child_socket, (long)message, sizeof(*message), 0, 0);
+
+    if (r != (long)sizeof(*message) || message->type != WIRE_MAPPED)
+        return r < 0 ? r : -ECANCELED;
+    message->type = 0;
+    r = raw(SYS_setresgid, 0, 0, 0, 0, 0);
+    return r < 0 ? r : raw(SYS_setresuid, 0, 0, 0, 0, 0);
+}
+
+__attribute__((no_sanitize("address", "undefined"))) static int child(void *data)
+{
+    static char name[] = "nsinit", role[] = "init";
+    char *argv[] = { name, role, NULL }, *envp[] = { NULL };
+    const struct spawn *spawn = data;
+    int moved[WIRE_FD_FIRST + PLAN_GIVEN_MAX];
+    struct wire_message message;
+    long image, r;
+
+    for (size_t i = 0; i < sizeof(message); i++)
+        ((volatile char *)&message)[i] = 0;
+    if (spawn->wait_mapped) {
+        r = become_mapped_root(spawn, &message);
+        if (r < 0) {
+            REPORT(spawn, &message, "setresuid", r);
+            return 1;
+        }
+    }
+    image = raw(SYS_fcntl, spawn->image_fd, F_DUPFD_CLOEXEC, (long)(WIRE_FD_FIRST + spawn->n_given), 0, 0);
+    r = image < 0 ? image : place_descriptors(spawn, moved);
+    if (r < 0) {
+        REPORT(spawn, &message, "dup3", r);
+        return 1;
+    }
+    r = raw(SYS_execveat, image, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
+    (void)raw(SYS_sendto, WIRE_FD_SOCKET, (long)&message, 0, MSG_NOSIGNAL, 0);
+    REPORT(spawn, &message, "execveat", r);
+    return 1;
+}
+
+/* Kernels before 5.3: no clone3, so no CLONE_INTO_CGROUP, and the time namespace has no flag bit here. */
+static long clone_old(struct spawn *spawn, char *stack)
+{
+    unsigned long flags = (unsigned long)spawn->clone_flags | CLONE_VM | SIGCHLD;
+    long pid;
+
+    if ((spawn->clone_flags & CLONE_NEWTIME) != 0)
+        return -ENOSYS;
+    pid = clone(child, stack + STACK_SIZE, (int)(flags | CLONE_PIDFD), spawn, &spawn->pidfd);
+    if (pid < 0 && errno == EINVAL) {
+        spawn->pidfd = -1;
+        pid = clone(child, stack + STACK_SIZE, (int)flags, spawn);
+    }
+    return pid < 0 ? -errno : pid;
+}
+
+static long clone_new(struct spawn *spawn, char *stack)
+{
+    struct clone_args args = {
+        .flags = spawn->clone_flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        .pidfd = (uint64_t)(uintptr_t)&spawn->pidfd,
+        .exit_signal = SIGCHLD,
+        .stack = (uint64_t)(uintptr_t)stack,
+        .stack_size = STACK_SIZE,
+    };
+    long pid;
+
+    if (spawn->cgroup_fd >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)spawn->cgroup_fd;
+    }
+    pid = sys_clone3_call(&args, child, spawn);
+    spawn->placed = pid > 0 && spawn->cgroup_fd >= 0;
+    if (pid == -E2BIG || (pid == -EINVAL && spawn->cgroup_fd >= 0)) {
+        /* 5.3 to 5.6: clone3 without cgroup and without clearing of handlers. */
+        args.flags &= ~(CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND);
+        args.cgroup = 0;
+        pid = sys_clone3_call(&args, child, spawn);
+        spawn->placed = false;
+    }
+    return pid;
+}
+
+int spawn_child(struct spawn *spawn)
+{
+    sigset_t all, before;
+    char *stack;
+    long pid;
+
+    spawn->pidfd = -1;
+    stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return -errno;
+    /* No handler of the caller may run in the child, which has the caller's memory. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid = clone_new(spawn, stack);
+    if (pid == -ENOSYS)
+        pid = clone_old(spawn, stack);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (pid < 0) {
+        (void)munmap(stack, STACK_SIZE);
+        return (int)pid;
+    }
+    spawn->stack = stack;
+    spawn->pid = (pid_t)pid;
+    return 0;
+}
+
+void spawn_release(struct spawn *spawn)
+{
+    if (spawn->stack != NULL)
+        (void)munmap(spawn->stack, STACK_SIZE);
+    spawn->stack = NULL;
+}

@@ -1,0 +1,164 @@
+/* The state directory: one file per container, named after the root directory's device and inode, which is record
+ * and lock in one. It lies where nothing in a container can write, unlike the pid file. */
+#include "container.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RECORD_MAX (256 * 1024)
+
+static void state_path(char *path, size_t size)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+    if (geteuid() == 0)
+        (void)snprintf(path, size, "/run/nsinit");
+    else if (runtime != NULL && runtime[0] == '/')
+        (void)snprintf(path, size, "%s/nsinit", runtime);
+    else
+        (void)snprintf(path, size, "/tmp/nsinit-%u", (unsigned int)geteuid());
+}
+
+static int open_state(struct container *container, struct lc_error **err)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    state_path(path, sizeof(path));
+    container->state_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (container->state_fd < 0 && errno == ENOENT) {
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+            return error_raise(err, &(struct error_site){ .stage = "state", .syscall = "mkdir", .object = path,
+                                            .errnum = errno },
+                    NULL);
+        container->state_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (container->state_fd < 0)
+        return error_raise(err,
+                &(struct error_site){ .stage = "state", .syscall = "open", .object = path, .errnum = errno }, NULL);
+    if (fstat(container->state_fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 0077) != 0) {
+        /* Whoever can write here can make us join or kill anything. */
+        return error_raise(err,
+                &(struct error_site){ .stage = "state", .object = path, .errnum = EPERM,
+                        .hint = "it must be a directory of the caller with mode 0700" },
+                "the state directory is not safe");
+    }
+    return 0;
+}
+
+int container_open(struct container *container, const char *root, const char *rootfs, const struct log *log,
+        struct lc_error **err)
+{
+    struct stat st;
+
+    *container = (struct container){ .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .log = log };
+    if (realpath(root != NULL ? root : ".", container->root) == NULL)
+        return error_raise(err, &(struct error_site){ .stage = "state", .op = "root directory", .syscall = "realpath",
+                                        .object = root, .errnum = errno },
+                NULL);
+    if (realpath(rootfs != NULL ? rootfs : ".", container->rootfs) == NULL)
+        return error_raise(err, &(struct error_site){ .stage = "state", .op = "rootfs", .syscall = "realpath",
+                                        .object = rootfs, .errnum = errno },
+                NULL);
+    container->root_fd = open(container->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (container->root_fd < 0 || fstat(container->root_fd, &st) < 0)
+        return error_raise(err, &(struct error_site){ .stage = "state", .op = "root directory", .syscall = "open",
+                                        .object = container->root, .errnum = errno },
+                NULL);
+    (void)snprintf(container->record_name, sizeof(container->record_name), "%llx-%llx.json",
+            (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    return open_state(container, err);
+}
+
+void container_close(struct container *container)
+{
+    container_unlock(container);
+    record_done(&container->record);
+    fd_close(&container->root_fd);
+    fd_close(&container->state_fd);
+}
+
+int container_lock(struct container *container, struct lc_error **err)
+{
+    struct stat st;
+
+    if (container->lock_fd >= 0)
+        return 0;
+    for (;;) {
+        int fd = openat(container->state_fd, container->record_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+            break;
+        while (flock(fd, LOCK_EX) < 0)
+            if (errno != EINTR) {
+                fd_close(&fd);
+                break;
+            }
+        if (fd < 0)
+            break;
+        /* The one who had it may have removed the file meanwhile: then this lock is on nothing. */
+        if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
+            container->lock_fd = fd;
+            return 0;
+        }
+        fd_close(&fd);
+    }
+    return error_raise(err, &(struct error_site){ .stage = "state", .op = "lock", .syscall = "open",
+                                    .object = container->record_name, .errnum = errno },
+            NULL);
+}
+
+void container_unlock(struct container *container)
+{
+    struct stat st;
+
+    /* An empty record file says nothing: it is only left by a look at a container that is not there. */
+    if (container->lock_fd >= 0 && fstat(container->lock_fd, &st) == 0 && st.st_size == 0 && st.st_nlink > 0)
+        (void)unlinkat(container->state_fd, container->record_name, 0);
+    fd_close(&container->lock_fd);
+}
+
+int record_write(struct container *container, struct lc_error **err)
+{
+    CLEAN_FREE char *text = record_format(container, NULL);
+    size_t length;
+
+    if (text == NULL)
+        return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOMEM }, NULL);
+    length = strlen(text);
+    /* One write, never shorter than the one before: members are only added. */
+    if (pwrite(container->lock_fd, text, length, 0) != (ssize_t)length)
+        return error_raise(err, &(struct error_site){ .stage = "state", .op = "record", .syscall = "pwrite",
+                                        .object = container->record_name, .errnum = errno },
+                NULL);
+    return 0;
+}
+
+int record_read(struct container *container, struct lc_error **err)
+{
+    CLEAN_FREE char *text = NULL;
+    struct stat st;
+    int r;
+
+    record_done(&container->record);
+    if (fstat(container->lock_fd, &st) < 0 || st.st_size == 0 || st.st_size > RECORD_MAX)
+        return 1;
+    text = calloc(1, (size_t)st.st_size + 1);
+    if (text == NULL)
+        return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOMEM }, NULL);
+    r = pread(container->lock_fd, text, (size_t)st.st_size, 0) == st.st_size ? record_parse(text, &container->record) :
+                                                                               -EIO;
+    if (r < 0) {
+        log_line(container->log, "state: the record %s is damaged and ignored", container->record_name);
+        record_done(&container->record);
+        return 1;
+    }
+    return 0;
+}
