@@ -18,7 +18,7 @@ static int attach_one(const struct cgroup_group *group, pid_t pid, struct lc_err
         path = NULL;
         return group_fail(&dir, "cgroup.procs", ENOMEM, NULL, NULL);
     }
-    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return group_fail(&dir, "cgroup.procs", errno, "open", NULL);
     (void)snprintf(text, sizeof(text), "%d", (int)pid);
@@ -45,7 +45,7 @@ int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **
 
         if (!set->groups[i].v2)
             continue;
-        fd = open(set->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        fd = openat(AT_FDCWD, set->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
             return group_fail(&dir, "", errno, "open", NULL);
         *ret_fd = fd;

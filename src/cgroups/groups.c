@@ -160,7 +160,7 @@ static int walk_down(const struct walk *walk, const struct version *version, boo
 {
     const char *path = walk->group->path;
     size_t end = strlen(walk->group->mount);
-    CLEAN_FD int fd = open(walk->group->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int fd = openat(AT_FDCWD, walk->group->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
         return walk_fail(walk, end, errno, &(struct error_site){ .syscall = "open" }, NULL);

@@ -66,7 +66,7 @@ static void sweep_tree(int fd_consumed, struct sweep *sweep, int depth)
 
 static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
 {
-    int fd = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(AT_FDCWD, group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
     sweep->others = 0;
     sweep->found_self = false;
@@ -79,7 +79,7 @@ static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
 /* All at once and without a race; not when we are in there ourselves, and not before Linux 5.14. */
 static void kill_at_once(const struct cgroup_group *group)
 {
-    struct group_dir dir = { .fd = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
+    struct group_dir dir = { .fd = openat(AT_FDCWD, group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
         .path = group->path };
 
     if (dir.fd >= 0)

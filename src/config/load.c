@@ -42,7 +42,7 @@ int config_load(int dirfd, const char *name, const char *file, const struct conf
     CLEAN_FREE char *text = NULL;
     CLEAN_FD int fd = -EBADF;
     struct stat status;
-    size_t length = 0;
+    size_t length = 0, capacity;
 
     /* Without O_NONBLOCK a FIFO in this place would hang us. */
     fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -53,10 +53,13 @@ int config_load(int dirfd, const char *name, const char *file, const struct conf
         return raise_system(err, "fstat", file, NULL);
     if (!S_ISREG(status.st_mode))
         return error_raise(err, &irregular, "not a regular file");
-    text = malloc(TEXT_MAX + 1);
+    capacity = status.st_size < TEXT_MAX ? (size_t)status.st_size + 1 : (size_t)TEXT_MAX + 1;
+    text = malloc(capacity);
     if (text == NULL)
         return raise_system(err, "malloc", file, NULL);
-    if (read_all(fd, text, TEXT_MAX + 1, &length) < 0)
+    if (read_all(fd, text, capacity, &length) < 0)
         return raise_system(err, "read", file, NULL);
+    if (length > (size_t)status.st_size && length <= TEXT_MAX)
+        return error_raise(err, &irregular, "the file changed while it was read");
     return config_parse(text, length, file, options, ret, err);
 }

@@ -21,6 +21,8 @@ struct identity {
 };
 /* 0 or -ESRCH. */
 int identity_read(pid_t pid, struct identity *ret);
+/* Signals 1..31 that the calling process ignores, bit N-1. */
+uint32_t signals_ignored(void);
 bool identity_alive(const struct identity *identity);
 
 /* What is known of a container, kept in the state directory: written before the first side effect. */
@@ -71,6 +73,9 @@ int container_settle(struct container *container, struct lc_error **err);
 
 /* image.c */
 int image_open(struct lc_error **err);
+
+/* netns.c: a new network namespace; its descriptor, or -errno */
+int netns_make(struct lc_error **err);
 
 /* spawn.c: one child program with exactly these descriptors */
 struct spawn {

@@ -91,22 +91,27 @@ static int record_intent(struct container *container, const struct lc_config *co
     if (r == 0)
         r = network_plan(config, record->links, err);
     record->n_links = config->n_networks;
-    return r < 0 ? r : record_write(container, err);
+    /* The first thing that would outlast us is made before the spawn only on v2; else the child is first, which
+     * dies with us by itself, and the record is written with its identity in one go. */
+    for (size_t i = 0; r == 0 && i < record->groups.count; i++)
+        if (record->groups.groups[i].v2)
+            return record_write(container, err);
+    return r;
 }
 
-static int make_networks(struct container *container, const struct lc_config *config, pid_t pid,
-        struct lc_error **err)
+/* The namespace of a child that made its own, in its user namespace. */
+static int child_netns(pid_t pid, struct lc_error **err)
 {
     char path[64];
-    CLEAN_FD int netns = -EBADF;
+    int netns;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-    netns = open(path, O_RDONLY | O_CLOEXEC);
+    netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (netns < 0)
         return error_raise(err, &(struct error_site){ .stage = "network", .syscall = "open", .object = path,
                                         .errnum = errno },
                 NULL);
-    return network_make(config, container->record.links, netns, container->log, err);
+    return netns;
 }
 
 static bool needs_links(const struct lc_config *config)
@@ -117,19 +122,55 @@ static bool needs_links(const struct lc_config *config)
     return false;
 }
 
+static int map_ids(const struct lc_config *config, const struct session *session, struct lc_error **err)
+{
+    struct wire_message mapped = { .type = WIRE_MAPPED };
+    int r = idmap_write(config, session->pid, err);
+
+    if (r == 0 && wire_send(session->socket, &mapped, -1) < 0)
+        r = error_raise(err, &(struct error_site){ .stage = "create", .errnum = EPIPE }, "MAPPED");
+    return r;
+}
+
+static int send_netns(const struct session *session, int *ret_netns, struct lc_error **err)
+{
+    struct wire_message message = { .type = WIRE_NETWORK };
+
+    *ret_netns = netns_make(err);
+    if (*ret_netns < 0)
+        return *ret_netns;
+    /* A child that has died says why itself, later. */
+    (void)wire_send(session->socket, &message, *ret_netns);
+    return 0;
+}
+
+static int make_links(struct container *container, const struct lc_config *config, struct session *session,
+        int *netns, struct lc_error **err)
+{
+    int r = 0;
+
+    if (!needs_links(config))
+        return 0;
+    if (*netns < 0) {
+        r = session_until(session, WIRE_UNSHARED, err);
+        if (r == 0)
+            *netns = r = child_netns(session->pid, err);
+    }
+    return r < 0 ? r : network_make(config, container->record.links, *netns, container->log, err);
+}
+
 /* The host's half, while the child mounts. */
 static int host_half(struct container *container, const struct lc_config *config, struct session *session,
         struct lc_error **err)
 {
-    struct wire_message mapped = { .type = WIRE_MAPPED };
     struct record *record = &container->record;
+    CLEAN_FD int netns = -EBADF;
     int r = 0;
 
-    if (session->plan->map_ids) {
-        r = idmap_write(config, session->pid, err);
-        if (r == 0 && wire_send(session->socket, &mapped, -1) < 0)
-            r = error_raise(err, &(struct error_site){ .stage = "create", .errnum = EPIPE }, "MAPPED");
-    }
+    if (session->plan->map_ids)
+        r = map_ids(config, session, err);
+    if (r == 0 && session->plan->makes_network)
+        r = send_netns(session, &netns, err);
     if (r == 0 && identity_read(session->pid, &record->init) < 0)
         return session_until(session, WIRE_READY, err); /* gone already: it has said why */
     if (r == 0)
@@ -138,12 +179,8 @@ static int host_half(struct container *container, const struct lc_config *config
         r = files_write(container, err);
     if (r == 0)
         r = cgroup_make_v1(config, &record->groups, container->log, err);
-    if (r == 0 && needs_links(config)) {
-        if (session->plan->map_ids)
-            r = session_until(session, WIRE_UNSHARED, err);
-        if (r == 0)
-            r = make_networks(container, config, session->pid, err);
-    }
+    if (r == 0)
+        r = make_links(container, config, session, &netns, err);
     return r < 0 ? r : session_place(session, &record->groups, err);
 }
 

@@ -24,14 +24,14 @@ static int open_one(const struct plan_given *given, pid_t init, char *path, size
     case GIVEN_NAMESPACE:
         if (given->path == NULL)
             (void)snprintf(path, size, "/proc/%d/ns/%s", (int)init, config_namespaces[given->namespace].proc);
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         break;
     case GIVEN_ROOT:
         (void)snprintf(path, size, "/proc/%d/root", (int)init);
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         break;
     case GIVEN_CONSOLE:
-        fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        fd = openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd >= 0 && !isatty(fd)) {
             fd_close(&fd);
             errno = ENOTTY;

@@ -14,7 +14,7 @@
 static long long read_number(const char *path)
 {
     char text[64] = "";
-    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEAN_FD int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
         return -1;

@@ -16,7 +16,7 @@ static int write_map(pid_t pid, const char *name, const char *text, size_t lengt
     ssize_t put;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
+    fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
     put = fd < 0 ? -1 : write(fd, text, length);
     if (put == (ssize_t)length)
         return 0;

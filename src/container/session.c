@@ -47,7 +47,7 @@ static int fill_stdio(struct spawn *spawn, const struct lc_options *options, int
         if (spawn->stdio[i] >= 0 && fcntl(spawn->stdio[i], F_GETFD) >= 0)
             continue;
         if (*ret_null < 0)
-            *ret_null = open("/dev/null", O_RDWR | O_CLOEXEC);
+            *ret_null = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
         if (*ret_null < 0)
             return -errno;
         spawn->stdio[i] = *ret_null;
@@ -211,6 +211,7 @@ int session_place(struct session *session, const struct cgroup_set *groups, stru
         r = wire_send(session->socket, &message, fd);
     }
     message.type = WIRE_PLACED;
+    message.op = signals_ignored();
     if (r == 0)
         r = wire_send(session->socket, &message, -1);
     /* A child that has died says why itself: session_until reads its last word. */

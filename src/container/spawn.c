@@ -3,6 +3,7 @@
 #include "container.h"
 
 #include <base/util.h>
+#include <lcsys/raw.h>
 #include <lcsys/syscalls.h>
 
 #include <fcntl.h>
@@ -15,36 +16,6 @@
 
 #define STACK_SIZE ((size_t)64 * 1024)
 
-#if defined(__x86_64__)
-static long raw(long number, long a, long b, long c, long d, long e)
-{
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    long result;
-
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-#elif defined(__aarch64__)
-static long raw(long number, long a, long b, long c, long d, long e)
-{
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-
-    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
-    return x0;
-}
-#else
-#error "raw system calls: add this architecture"
-#endif
-
 /* Tells the parent why there will be no child program. `message` lies on the child's own stack. */
 static void report(const struct spawn *spawn, struct wire_message *message, const char *call, size_t length, long r)
 {
@@ -53,7 +24,7 @@ static void report(const struct spawn *spawn, struct wire_message *message, cons
     message->errnum = (int32_t)-r;
     for (size_t i = 0; i < length; i++)
         message->syscall[i] = call[i];
-    (void)raw(SYS_sendto, spawn->child_socket, (long)message, sizeof(*message), MSG_NOSIGNAL, 0);
+    (void)sys_raw(SYS_sendto, spawn->child_socket, (long)message, sizeof(*message), MSG_NOSIGNAL, 0);
 }
 #define REPORT(spawn, message, call, r) report(spawn, message, call, sizeof(call) - 1, r)
 
@@ -65,13 +36,13 @@ static long place_descriptors(const struct spawn *spawn, int *moved)
     const int fixed[] = { spawn->stdio[0], spawn->stdio[1], spawn->stdio[2], spawn->child_socket, spawn->plan_fd };
 
     for (size_t i = 0; i < WIRE_FD_FIRST + spawn->n_given; i++) {
-        r = raw(SYS_fcntl, i < WIRE_FD_FIRST ? fixed[i] : spawn->given[i - WIRE_FD_FIRST], F_DUPFD_CLOEXEC, base, 0, 0);
+        r = sys_raw(SYS_fcntl, i < WIRE_FD_FIRST ? fixed[i] : spawn->given[i - WIRE_FD_FIRST], F_DUPFD_CLOEXEC, base, 0, 0);
         if (r < 0)
             return r;
         moved[count++] = (int)r;
     }
     for (size_t i = 0; i < count; i++) {
-        r = raw(SYS_dup3, moved[i], (long)i, 0, 0, 0);
+        r = sys_raw(SYS_dup3, moved[i], (long)i, 0, 0, 0);
         if (r < 0)
             return r;
     }
@@ -80,13 +51,13 @@ static long place_descriptors(const struct spawn *spawn, int *moved)
 
 static long become_mapped_root(const struct spawn *spawn, struct wire_message *message)
 {
-    long r = raw(SYS_recvfrom, spawn->child_socket, (long)message, sizeof(*message), 0, 0);
+    long r = sys_raw(SYS_recvfrom, spawn->child_socket, (long)message, sizeof(*message), 0, 0);
 
     if (r != (long)sizeof(*message) || message->type != WIRE_MAPPED)
         return r < 0 ? r : -ECANCELED;
     message->type = 0;
-    r = raw(SYS_setresgid, 0, 0, 0, 0, 0);
-    return r < 0 ? r : raw(SYS_setresuid, 0, 0, 0, 0, 0);
+    r = sys_raw(SYS_setresgid, 0, 0, 0, 0, 0);
+    return r < 0 ? r : sys_raw(SYS_setresuid, 0, 0, 0, 0, 0);
 }
 
 __attribute__((no_sanitize("address", "undefined"))) static int child(void *data)
@@ -107,14 +78,14 @@ __attribute__((no_sanitize("address", "undefined"))) static int child(void *data
             return 1;
         }
     }
-    image = raw(SYS_fcntl, spawn->image_fd, F_DUPFD_CLOEXEC, (long)(WIRE_FD_FIRST + spawn->n_given), 0, 0);
+    image = sys_raw(SYS_fcntl, spawn->image_fd, F_DUPFD_CLOEXEC, (long)(WIRE_FD_FIRST + spawn->n_given), 0, 0);
     r = image < 0 ? image : place_descriptors(spawn, moved);
     if (r < 0) {
         REPORT(spawn, &message, "dup3", r);
         return 1;
     }
-    r = raw(SYS_execveat, image, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
-    (void)raw(SYS_sendto, WIRE_FD_SOCKET, (long)&message, 0, MSG_NOSIGNAL, 0);
+    r = sys_raw(SYS_execveat, image, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
+    (void)sys_raw(SYS_sendto, WIRE_FD_SOCKET, (long)&message, 0, MSG_NOSIGNAL, 0);
     REPORT(spawn, &message, "execveat", r);
     return 1;
 }

@@ -32,13 +32,13 @@ static int open_state(struct container *container, struct lc_error **err)
     struct stat st;
 
     state_path(path, sizeof(path));
-    container->state_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    container->state_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (container->state_fd < 0 && errno == ENOENT) {
         if (mkdir(path, 0700) < 0 && errno != EEXIST)
             return error_raise(err, &(struct error_site){ .stage = "state", .syscall = "mkdir", .object = path,
                                             .errnum = errno },
                     NULL);
-        container->state_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        container->state_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (container->state_fd < 0)
         return error_raise(err,
@@ -67,7 +67,7 @@ int container_open(struct container *container, const char *root, const char *ro
         return error_raise(err, &(struct error_site){ .stage = "state", .op = "rootfs", .syscall = "realpath",
                                         .object = rootfs, .errnum = errno },
                 NULL);
-    container->root_fd = open(container->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    container->root_fd = openat(AT_FDCWD, container->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (container->root_fd < 0 || fstat(container->root_fd, &st) < 0)
         return error_raise(err, &(struct error_site){ .stage = "state", .op = "root directory", .syscall = "open",
                                         .object = container->root, .errnum = errno },

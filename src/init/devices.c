@@ -14,7 +14,8 @@
 #endif
 #define DEVPTS_SUPER_MAGIC 0x1cd1
 
-/* Opens (or makes) the directory of `path`; *ret_name is the last component. */
+/* Opens (or makes) the directory of `path`; *ret_name is the last component. Most are in /dev itself, which is ours alone
+ * now and is opened once. */
 static int open_parent(struct init *init, const char *path, const char **ret_name)
 {
     char directory[512];
@@ -27,26 +28,46 @@ static int open_parent(struct init *init, const char *path, const char **ret_nam
     memcpy(directory, path, length);
     directory[length] = '\0';
     *ret_name = slash + 1;
+    if (init->dev >= 0 && strcmp(directory, "/dev") == 0)
+        return init->dev;
     fd = path_open(init->root, length > 0 ? directory : "/", PATH_MAKE_DIRECTORY, true);
-    return fd < 0 ? init_fail(init, "openat2", directory, fd) : fd;
+    if (fd < 0)
+        return init_fail(init, "openat2", directory, fd);
+    if (strcmp(directory, "/dev") == 0)
+        init->dev = fd;
+    return fd;
+}
+
+static void close_parent(const struct init *init, int fd)
+{
+    if (fd != init->dev)
+        (void)close(fd);
+}
+
+/* What stands there was made by an earlier op: the later one wins. */
+static int make_node(int directory, const char *name, const struct wire_op *op)
+{
+    if (mknodat(directory, name, (mode_t)op->number[0], (dev_t)op->number[1]) == 0)
+        return 0;
+    if (errno != EEXIST || unlinkat(directory, name, 0) < 0)
+        return -errno;
+    return mknodat(directory, name, (mode_t)op->number[0], (dev_t)op->number[1]) < 0 ? -errno : 0;
 }
 
 int step_device(struct init *init, const struct wire_op *op)
 {
     const char *path = init_text(init, op, 0), *name;
-    int directory = open_parent(init, path, &name), r = 0;
+    int directory = open_parent(init, path, &name), r;
 
     if (directory < 0)
         return directory;
-    /* /dev is our own fresh tmpfs: what stands there was made by an earlier op. */
-    if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
-        r = init_fail(init, "unlinkat", path, -errno);
-    else if (mknodat(directory, name, (mode_t)op->number[0], (dev_t)op->number[1]) < 0)
-        r = init_fail(init, "mknodat", path, -errno);
+    r = make_node(directory, name, op);
+    if (r < 0)
+        (void)init_fail(init, "mknodat", path, r);
     else if ((op->number[2] | op->number[3]) != 0 &&
              fchownat(directory, name, (uid_t)op->number[2], (gid_t)op->number[3], AT_SYMLINK_NOFOLLOW) < 0)
         r = init_fail(init, "fchownat", path, -errno);
-    (void)close(directory);
+    close_parent(init, directory);
     return r;
 }
 
@@ -59,7 +80,7 @@ int step_symlink(struct init *init, const struct wire_op *op)
         return directory;
     if (symlinkat(init_text(init, op, 0), directory, name) < 0)
         r = init_fail(init, "symlinkat", path, -errno);
-    (void)close(directory);
+    close_parent(init, directory);
     return r;
 }
 

@@ -119,7 +119,7 @@ static void diagnose_interpreter(struct init *init, const char *path)
 {
     char text[512], interpreter[256];
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     ssize_t got;
 
     if (fd < 0)

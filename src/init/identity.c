@@ -199,17 +199,18 @@ static int drop_bounding(struct init *init, uint64_t kept)
     return 0;
 }
 
+/* The system calls themselves: the library's forms look for other threads first, and there are none. */
 static int set_ids(struct init *init, bool setgroups_denied)
 {
     uid_t real, effective, saved;
 
-    if (setgroups(init->n_groups, init->groups) < 0 && !(setgroups_denied && init->n_groups == 0))
+    if (syscall(SYS_setgroups, init->n_groups, init->groups) < 0 && !(setgroups_denied && init->n_groups == 0))
         return init_fail(init, "setgroups", NULL, -errno);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return init_fail(init, "prctl", "PR_SET_KEEPCAPS", -errno);
-    if (setresgid(init->gid, init->gid, init->gid) < 0)
+    if (syscall(SYS_setresgid, init->gid, init->gid, init->gid) < 0)
         return init_fail(init, "setresgid", NULL, -errno);
-    if (setresuid(init->uid, init->uid, init->uid) < 0)
+    if (syscall(SYS_setresuid, init->uid, init->uid, init->uid) < 0)
         return init_fail(init, "setresuid", NULL, -errno);
     if (getresuid(&real, &effective, &saved) < 0 || real != init->uid || effective != init->uid ||
             saved != init->uid)

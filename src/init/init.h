@@ -25,6 +25,8 @@ struct init {
     bool root_not_private; /* no mount_setattr: made private after the pivot */
     bool masked_directory; /* the shared empty directory exists at mask_directory */
     int mask_directory;
+    int dev;            /* O_PATH of our fresh /dev, -1: not opened yet */
+    uint32_t ignored;   /* signals 1..31 that the caller ignored: bit N-1 */
     uid_t uid;
     gid_t gid, groups[INIT_GROUPS];
     size_t n_groups;
@@ -77,7 +79,7 @@ void init_diagnose_exec(struct init *init, const char *path, int errnum);
 void init_follow_parent(const struct init *init);
 
 typedef int init_step(struct init *init, const struct wire_op *op);
-init_step step_setns, step_unshare, step_become_root, step_join_root, step_fork, step_hostname, step_domainname,
+init_step step_setns, step_unshare, step_join_network, step_become_root, step_join_root, step_fork, step_hostname, step_domainname,
         step_propagation, step_source, step_rootfs, step_mount, step_bind, step_device, step_symlink, step_console,
         step_sysctl, step_mask, step_readonly, step_label, step_oom_score, step_root_attributes, step_detach_host,
         step_chroot, step_wait, step_network, step_rlimit, step_session, step_user, step_capabilities, step_umask,

@@ -15,6 +15,7 @@
 static init_step *const steps[WIRE_OP_MAX_] = {
     [WIRE_OP_SETNS] = step_setns,
     [WIRE_OP_UNSHARE] = step_unshare,
+    [WIRE_OP_JOIN_NETWORK] = step_join_network,
     [WIRE_OP_BECOME_ROOT] = step_become_root,
     [WIRE_OP_JOIN_ROOT] = step_join_root,
     [WIRE_OP_FORK] = step_fork,
@@ -82,7 +83,7 @@ void init_follow_parent(const struct init *init)
 static int close_listed(unsigned int first)
 {
     char entries[4096];
-    int directory = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int directory = openat(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     long got;
 
     if (directory < 0)
@@ -148,13 +149,14 @@ static int start(struct init *init)
         if (fd != WIRE_FD_PLAN && fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
             return init_fail(init, "fcntl", "FD_CLOEXEC", -errno);
     (void)umask(0);
-    init->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    init->host_root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return init->host_root < 0 ? init_fail(init, "open", "/", -errno) : 0;
 }
 
 int main(void)
 {
-    static struct init init = { .host_root = -1, .root = -1, .console = -1, .null = -1, .mask_directory = -1 };
+    static struct init init = { .host_root = -1, .root = -1, .console = -1, .null = -1, .mask_directory = -1,
+        .dev = -1 };
     const struct wire_op *ops;
     int r = start(&init);
 

@@ -52,6 +52,7 @@ int step_mount(struct init *init, const struct wire_op *op)
 
     if (target < 0)
         return target;
+    init_close(&init->dev);
     r = sys_mount(init_text(init, op, 1), init_fd_path(target).text, type, (unsigned long)op->number[0],
             init_text(init, op, 3));
     (void)close(target);
@@ -115,6 +116,7 @@ int step_bind(struct init *init, const struct wire_op *op)
             (request.flags & WIRE_MOUNT_NO_SYMLINKS) != 0);
     if (request.target < 0)
         return request.target;
+    init_close(&init->dev);
     r = init_bind(init, &request);
     (void)close(request.target);
     init_close(&init->slots[op->slot]);

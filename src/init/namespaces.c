@@ -28,12 +28,29 @@ int step_unshare(struct init *init, const struct wire_op *op)
     return op->number[1] != 0 ? wire_send(WIRE_FD_SOCKET, &message, -1) : 0;
 }
 
+int step_join_network(struct init *init, const struct wire_op *op)
+{
+    struct wire_message message;
+    int fd = -1, r = wire_receive(WIRE_FD_SOCKET, &message, &fd);
+
+    (void)op;
+    if (r > 0)
+        _exit(1);
+    if (r == 0 && (message.type != WIRE_NETWORK || fd < 0))
+        r = -EPROTO;
+    if (r < 0)
+        return init_fail(init, "recvmsg", "NETWORK", r);
+    r = sys_setns(fd, CLONE_NEWNET);
+    (void)close(fd);
+    return r < 0 ? init_fail(init, "setns", "NEWNET", r) : 0;
+}
+
 int step_become_root(struct init *init, const struct wire_op *op)
 {
     (void)op;
-    if (setresgid(0, 0, 0) < 0)
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0)
         return init_fail(init, "setresgid", "0", -errno);
-    if (setresuid(0, 0, 0) < 0)
+    if (syscall(SYS_setresuid, 0, 0, 0) < 0)
         return init_fail(init, "setresuid", "0", -errno);
     return 0;
 }
@@ -47,7 +64,7 @@ int step_join_root(struct init *init, const struct wire_op *op)
         return init_fail(init, "chroot", "root of the container", -errno);
     init_close(&init->slots[op->slot]);
     init_close(&init->root);
-    init->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    init->root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return init->root < 0 ? init_fail(init, "open", "/", -errno) : 0;
 }
 
@@ -97,6 +114,6 @@ int step_propagation(struct init *init, const struct wire_op *op)
         return init_fail(init, "mount", "/", r);
     /* The mount namespace may be newer than our first look at "/". */
     init_close(&init->host_root);
-    init->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    init->host_root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return init->host_root < 0 ? init_fail(init, "open", "/", -errno) : 0;
 }

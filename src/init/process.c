@@ -91,8 +91,10 @@ int step_wait(struct init *init, const struct wire_op *op)
         r = wire_receive(WIRE_FD_SOCKET, &message, &fd);
         if (r > 0)
             _exit(1); /* the parent is gone, or gave up: nobody is left to tell */
-        if (r == 0 && message.type == WIRE_PLACED)
+        if (r == 0 && message.type == WIRE_PLACED) {
+            init->ignored = message.op;
             return 0;
+        }
         if (r == 0 && (message.type != WIRE_GROUP || fd < 0))
             r = -EPROTO;
         if (r == 0)
@@ -201,8 +203,9 @@ int step_cwd(struct init *init, const struct wire_op *op)
     return 0;
 }
 
-/* Signals as a fresh process expects them, whatever the caller ignored or blocked. */
-static void reset_signals(void)
+/* Signals as a fresh process expects them, whatever the caller ignored or blocked. Handlers are gone by exec; only
+ * what is ignored stays so, and the parent has told what that is. */
+static void reset_signals(const struct init *init)
 {
     unsigned long none[2] = { 0, 0 };
     struct {
@@ -212,8 +215,9 @@ static void reset_signals(void)
         unsigned long mask;
     } action = { .handler = SIG_DFL };
 
-    for (int number = 1; number <= 64; number++)
-        (void)syscall(SYS_rt_sigaction, number, &action, NULL, 8);
+    for (int number = 1; number < 32; number++)
+        if ((init->ignored >> (number - 1) & 1) != 0)
+            (void)syscall(SYS_rt_sigaction, number, &action, NULL, 8);
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, 8);
 }
 
@@ -287,7 +291,7 @@ int step_exec(struct init *init, const struct wire_op *op)
     r = wire_send(WIRE_FD_SOCKET, &ready, -1);
     if (r < 0)
         _exit(1);
-    reset_signals();
+    reset_signals(init);
     if (strchr(argv[0], '/') != NULL) {
         (void)text_copy(tried, sizeof(tried), argv[0]);
         (void)execve(argv[0], argv, envp);

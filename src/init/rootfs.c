@@ -41,7 +41,7 @@ static int bind_rootfs_old(const char *path)
         r = sys_mount("", path, NULL, MS_PRIVATE | MS_REC, NULL);
     if (r < 0)
         return r;
-    r = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    r = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return r < 0 ? -errno : r;
 }
 
@@ -136,6 +136,7 @@ int step_detach_host(struct init *init, const struct wire_op *op)
     init_close(&init->host_root);
     init_close(&init->null);
     init_close(&init->mask_directory);
+    init_close(&init->dev);
     if (chdir("/") < 0)
         return init_fail(init, "chdir", "/", -errno);
     return 0;
@@ -153,6 +154,6 @@ int step_chroot(struct init *init, const struct wire_op *op)
     }
     if (chroot(".") < 0)
         return init_fail(init, "chroot", path, -errno);
-    init->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    init->root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return init->root < 0 ? init_fail(init, "open", "/", -errno) : 0;
 }

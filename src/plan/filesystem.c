@@ -19,12 +19,14 @@ struct default_mount {
 
 static const struct default_mount default_mounts[] = {
     { "proc", "/proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, NAMESPACE_PID, false },
-    { "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NAMESPACE_NET, false },
     { "tmpfs", "/dev", "mode=755,size=65536k", MS_NOSUID | MS_STRICTATIME, -1, true },
     { "devpts", "/dev/pts", "newinstance,ptmxmode=0666,mode=620", MS_NOSUID | MS_NOEXEC, -1, true },
     { "tmpfs", "/dev/shm", "mode=1777,size=65536k", MS_NOSUID | MS_NODEV | MS_NOEXEC, -1, true },
     { "mqueue", "/dev/mqueue", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, NAMESPACE_IPC, true },
+    /* Last: it shows the network namespace, which is the last to be ready. */
+    { "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NAMESPACE_NET, false },
 };
+#define SYSFS (ARRAY_SIZE(default_mounts) - 1)
 
 static const struct {
     const char *path;
@@ -178,7 +180,7 @@ void plan_filesystem(const struct plan_request *request)
     op->text[0] = plan_text(plan, request->options->rootfs);
     op->number[0] = request->config->no_pivot_root;
     op->slot = request->sources.rootfs;
-    for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++)
+    for (size_t i = 0; i < SYSFS; i++)
         add_default_mount(request, i);
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
         if (request->user) {
@@ -196,4 +198,6 @@ void plan_filesystem(const struct plan_request *request)
         op->text[1] = plan_text(plan, default_links[i].path);
     }
     add_console(request);
+    plan_join_network(request);
+    add_default_mount(request, SYSFS);
 }

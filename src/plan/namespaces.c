@@ -4,6 +4,12 @@
 
 #include <sched.h>
 
+void plan_join_network(const struct plan_request *request)
+{
+    if (request->plan->makes_network)
+        (void)plan_add(request->plan, WIRE_OP_JOIN_NETWORK, "/namespaces");
+}
+
 /* A user namespace owns what is created after it: so user and pid first, maps, then all others (mqueue and
  * the network's sysfs would belong to nobody otherwise). The cgroup namespace comes after placement, so that its
  * root is the container's own group. */
@@ -21,6 +27,11 @@ void plan_namespaces(const struct plan_request *request)
             continue;
         if (ns == NAMESPACE_NET && config->n_networks > 0 && config->networks[0].type == NETWORK_NETNS)
             continue;
+        /* A third of the whole start: made beside the child instead of before it. */
+        if (ns == NAMESPACE_NET && !request->user) {
+            plan->makes_network = true;
+            continue;
+        }
         if (!request->user || ns == NAMESPACE_USER || ns == NAMESPACE_PID || ns == NAMESPACE_TIME)
             now |= flag;
         else

@@ -143,6 +143,8 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
     if (plan == NULL)
         return error_raise(err, &(struct error_site){ .stage = "plan", .errnum = ENOMEM }, NULL);
     plan_namespaces(&request);
+    if (!request.mount)
+        plan_join_network(&request);
     if (request.mount) {
         plan_sources(&request);
         plan_filesystem(&request);

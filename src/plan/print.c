@@ -294,6 +294,8 @@ static void print_host(const struct lc_plan *plan, struct buffer *out)
     buffer_text(out, "host  clone");
     print_namespaces(&printer, plan->clone_flags);
     end_line(out, "/namespaces");
+    if (plan->makes_network)
+        buffer_text(out, "host  make NEWNET  [/namespaces]\n");
     for (size_t i = 0; plan->map_ids && i < config->n_uid_mappings; i++)
         buffer_printf(out, "host  uid-map %u %u %u  [/uid_mappings/%zu]\n", config->uid_mappings[i].container_id,
                 config->uid_mappings[i].host_id, config->uid_mappings[i].size, i);

@@ -40,6 +40,7 @@ struct lc_plan {
     uint32_t n_slots, flags;
     uint64_t clone_flags;  /* for the spawn itself */
     bool map_ids;          /* the parent has to write uid_map and gid_map */
+    bool makes_network;    /* the parent makes the network namespace while the child mounts, and sends it */
     bool forks;            /* the process is a fork of the spawned child (join) */
     bool failed;           /* out of memory, or too many descriptors */
 };
@@ -95,6 +96,7 @@ struct plan_request {
     struct plan_sources sources;
 };
 void plan_namespaces(const struct plan_request *request);
+void plan_join_network(const struct plan_request *request);
 void plan_sources(struct plan_request *request);
 void plan_filesystem(const struct plan_request *request);
 void plan_mounts(const struct plan_request *request);

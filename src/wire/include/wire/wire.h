@@ -8,6 +8,7 @@
  *   pid and start files                                  ops: host name, mounts, pivot_root, devices, masks
  *   cgroups, host ends of links        <-- CONSOLE ----- the pty's master, by SCM_RIGHTS      (tty only)
  *                     <-------------------- UNSHARED --- the network namespace is there (user namespace only)
+ *   network namespace made ----------- NETWORK --------> enters it (rides along), then mounts sysfs
  *   cgroup made ---------------------- GROUP ----------> writes "0" into the file that rides along: moving oneself
  *                                                        needs no grace period of the kernel, moving others does
  *                     <-------------------- CHILD ------ pid and pidfd of the process           (join only)
@@ -34,6 +35,7 @@ enum wire_message_type {
     WIRE_CONSOLE,
     WIRE_CHILD,
     WIRE_UNSHARED,
+    WIRE_NETWORK,
     WIRE_GROUP,
     WIRE_PLACED,
     WIRE_READY,
@@ -44,7 +46,7 @@ const char *wire_message_name(enum wire_message_type type);
 /* Fixed layout, always sent whole. */
 struct wire_message {
     uint32_t type;
-    uint32_t op;      /* ERROR: index of the op that failed */
+    uint32_t op;      /* ERROR: index of the op that failed; PLACED: signals 1..31 that the caller ignores */
     int32_t errnum;   /* ERROR: positive errno */
     int32_t pid;      /* CHILD: in the parent's pid namespace */
     uint32_t outcome; /* ERROR: enum wire_outcome */
@@ -65,6 +67,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
 #define WIRE_OPS(X)                                                                                          \
     X(SETNS, "setns")               /* slot; number0 CLONE_NEW* */                                           \
     X(UNSHARE, "unshare")           /* number0 CLONE_NEW*; number1: say UNSHARED */                          \
+    X(JOIN_NETWORK, "join-network") /* wait for NETWORK and enter it */                                      \
     X(BECOME_ROOT, "become-root")   /* uid 0, gid 0 of the user namespace just joined */                     \
     X(JOIN_ROOT, "join-root")       /* slot: /proc/PID/root; fchdir and chroot */                            \
     X(FORK, "fork")                 /* enter the joined pid namespace as a child of the caller */            \
