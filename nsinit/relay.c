@@ -13,6 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* Short runs are over before a watcher would be of use. */
+#define GUARD_AFTER_MS 50
+
 /* A write of this size after POLLOUT does not block on a pipe. */
 #define CHUNK 4096
 
@@ -28,7 +31,7 @@ struct relay {
     struct lc_process *process;
     int signals, console;
     struct flow in, out;
-    bool exited, has_terminal;
+    bool exited, has_terminal, guarded;
     struct winsize size;
 };
 
@@ -145,6 +148,14 @@ static void carry(struct relay *relay, const struct pollfd *polled)
     }
 }
 
+/* How long to sleep: not at all to empty the terminal of a process that has ended. */
+static int patience(const struct relay *relay, bool draining)
+{
+    if (draining)
+        return 0;
+    return relay->guarded ? -1 : GUARD_AFTER_MS;
+}
+
 static int step(struct relay *relay)
 {
     bool in_waits = relay->in.start < relay->in.end, out_waits = relay->out.start < relay->out.end;
@@ -158,8 +169,14 @@ static int step(struct relay *relay)
         { .fd = console && out_waits ? relay->out.to : -1, .events = POLLOUT },
     };
 
-    if (poll(polled, 5, relay->exited && console && !out_waits ? 0 : -1) < 0)
+    int ready = poll(polled, 5, patience(relay, relay->exited && console && !out_waits));
+
+    if (ready < 0)
         return errno == EINTR ? 0 : -errno;
+    if (ready == 0 && !relay->exited && !relay->guarded) {
+        relay->guarded = true;
+        (void)lc_process_guard(relay->process, NULL); /* without it there is still the parent-death signal */
+    }
     if (polled[1].revents != 0)
         forward_signals(relay);
     if (!relay->exited && process_ended(relay, polled[0].revents))

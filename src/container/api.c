@@ -1,5 +1,6 @@
 /* The public functions: thin, so that the rooms behind them can change. */
 #include "container.h"
+#include "guard.h"
 
 #include <base/util.h>
 #include <security/apparmor.h>
@@ -14,7 +15,8 @@ struct lc_process {
     struct log log;
     struct session session;
     bool joined, waited;
-    int status, guard_pipe;
+    int status;
+    struct guard guard;
 };
 
 const char *lc_version(void)
@@ -170,7 +172,6 @@ int lc_exec(const struct lc_config *config, const struct lc_options *given, stru
     process->log = (struct log){ options.log, options.log_data };
     process->session = (struct session){ .log = &process->log, .socket = -EBADF, .console = -EBADF, .pid = -1,
         .pidfd = -EBADF, .spawn = { .pidfd = -EBADF } };
-    process->guard_pipe = -EBADF;
     r = container_open(&process->container, options.root, options.rootfs, &process->log, err);
     if (r == 0)
         r = start_or_join(process, config, &options, err);
@@ -182,6 +183,10 @@ int lc_exec(const struct lc_config *config, const struct lc_options *given, stru
         return r;
     }
     fd_close(&process->session.socket);
+    /* Without a pid namespace the kernel would kill only the first process with us. */
+    if ((options.flags & LC_DIE_WITH_CALLER) != 0 && !process->joined &&
+            (process->container.record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0)
+        (void)lc_process_guard(process, NULL);
     *ret = process;
     return 0;
 }
@@ -213,9 +218,10 @@ int lc_process_signal(struct lc_process *process, int signal)
 
 int lc_process_guard(struct lc_process *process, struct lc_error **err)
 {
-    (void)process;
-    (void)err;
-    return 0;
+    if (process->waited)
+        return 0;
+    return guard_start(&process->guard, process->session.pidfd, process->joined ? NULL : &process->container.record,
+            err);
 }
 
 int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
@@ -229,6 +235,7 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
     r = wait_process(process->session.pid, process->session.pidfd, &process->status);
     if (r < 0)
         return error_raise(err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
+    guard_end(&process->guard);
     process->waited = true;
     *ret_status = process->status;
     if (process->joined)

@@ -86,6 +86,8 @@ struct spawn {
     const int *given;
     size_t n_given;
     int plan_fd, image_fd, child_socket;
+    char *const *argv;       /* of the image; NULL: the role that runs the plan */
+    bool vfork;              /* return only when the image runs */
     bool wait_mapped;        /* user namespace: wait for MAPPED, then become root, before the image is executed */
     void *stack;             /* out: to be unmapped when the child has executed the image */
     pid_t pid;               /* out */

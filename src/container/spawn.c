@@ -84,7 +84,8 @@ __attribute__((no_sanitize("address", "undefined"))) static int child(void *data
         REPORT(spawn, &message, "dup3", r);
         return 1;
     }
-    r = sys_raw(SYS_execveat, image, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
+    r = sys_raw(SYS_execveat, image, (long)"", spawn->argv != NULL ? (long)spawn->argv : (long)argv,
+            (long)envp, AT_EMPTY_PATH);
     (void)sys_raw(SYS_sendto, WIRE_FD_SOCKET, (long)&message, 0, MSG_NOSIGNAL, 0);
     REPORT(spawn, &message, "execveat", r);
     return 1;
@@ -93,7 +94,7 @@ __attribute__((no_sanitize("address", "undefined"))) static int child(void *data
 /* Kernels before 5.3: no clone3, so no CLONE_INTO_CGROUP, and the time namespace has no flag bit here. */
 static long clone_old(struct spawn *spawn, char *stack)
 {
-    unsigned long flags = (unsigned long)spawn->clone_flags | CLONE_VM | SIGCHLD;
+    unsigned long flags = (unsigned long)spawn->clone_flags | CLONE_VM | SIGCHLD | (spawn->vfork ? CLONE_VFORK : 0);
     long pid;
 
     if ((spawn->clone_flags & CLONE_NEWTIME) != 0)
@@ -109,7 +110,7 @@ static long clone_old(struct spawn *spawn, char *stack)
 static long clone_new(struct spawn *spawn, char *stack)
 {
     struct clone_args args = {
-        .flags = spawn->clone_flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        .flags = spawn->clone_flags | CLONE_VM | (spawn->vfork ? CLONE_VFORK : 0) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
         .pidfd = (uint64_t)(uintptr_t)&spawn->pidfd,
         .exit_signal = SIGCHLD,
         .stack = (uint64_t)(uintptr_t)stack,

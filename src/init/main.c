@@ -153,13 +153,16 @@ static int start(struct init *init)
     return init->host_root < 0 ? init_fail(init, "open", "/", -errno) : 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static struct init init = { .host_root = -1, .root = -1, .console = -1, .null = -1, .mask_directory = -1,
         .dev = -1 };
     const struct wire_op *ops;
-    int r = start(&init);
+    int r;
 
+    if (argc > 1 && strcmp(argv[1], "guard") == 0)
+        return guard_main(argv + 2);
+    r = start(&init);
     if (r == 0) {
         ops = (const struct wire_op *)(const void *)(init.blob + init.plan->ops);
         for (uint32_t i = 0; i < init.plan->n_ops && r == 0; i++) {
