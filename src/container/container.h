@@ -74,6 +74,9 @@ int container_settle(struct container *container, struct lc_error **err);
 /* image.c */
 int image_open(struct lc_error **err);
 
+/* targets.c: missing mount points, where the child itself could not make them */
+int targets_make(const struct container *container, const struct lc_config *config, struct lc_error **err);
+
 /* netns.c: a new network namespace; its descriptor, or -errno */
 int netns_make(struct lc_error **err);
 

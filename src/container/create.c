@@ -191,6 +191,11 @@ static int start(struct container *container, const struct lc_config *config, co
     CLEAN_FD int group = -EBADF;
     int given[PLAN_GIVEN_MAX], r;
 
+    if (session->plan->map_ids && geteuid() == 0) {
+        r = targets_make(container, config, err);
+        if (r < 0)
+            return r;
+    }
     r = given_open(session->plan, 0, given, err);
     if (r < 0)
         return r;

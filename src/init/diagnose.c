@@ -28,7 +28,7 @@ static void describe_denied(struct init *init, const char *path, const struct st
 }
 
 /* True when something was said. */
-static bool diagnose_component(struct init *init, int at, const char *path, bool last)
+static bool diagnose_component(struct init *init, int at, const char *path, bool last, int errnum)
 {
     struct stat st;
     const char *shown = path;
@@ -43,6 +43,8 @@ static bool diagnose_component(struct init *init, int at, const char *path, bool
             bool dangling = fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
             init_detail(init, dangling ? " is a dangling symbolic link" : " does not exist");
+            if (errnum == EACCES || errnum == EPERM)
+                say_number(init, ", and cannot be made by uid ", geteuid(), 10);
         }
         return true;
     }
@@ -58,7 +60,7 @@ static bool diagnose_component(struct init *init, int at, const char *path, bool
     return false;
 }
 
-void init_diagnose_path(struct init *init, int at, const char *path)
+void init_diagnose_path(struct init *init, int at, const char *path, int errnum)
 {
     char part[512];
     size_t length = strlen(path);
@@ -70,7 +72,7 @@ void init_diagnose_path(struct init *init, int at, const char *path)
             continue;
         memcpy(part, path, end);
         part[end] = '\0';
-        if (diagnose_component(init, at, part, path[end] == '\0'))
+        if (diagnose_component(init, at, part, path[end] == '\0', errnum))
             return;
     }
 }
@@ -160,6 +162,6 @@ void init_diagnose_exec(struct init *init, const char *path, int errnum)
         else if (statfs(path, &fs) == 0 && ((unsigned long)fs.f_flags & ST_NOEXEC_) != 0)
             init_detail(init, "it is on a file system that is mounted noexec");
         else
-            init_diagnose_path(init, AT_FDCWD, path);
+            init_diagnose_path(init, AT_FDCWD, path, errnum);
     }
 }

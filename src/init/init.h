@@ -71,7 +71,7 @@ int init_source(struct init *init, int at, const char *path, bool recursive);
 int init_old_attributes(struct init *init, int mounted, const struct bind_request *request);
 
 /* What stands between us and the path: "/root lacks x for uid 1000 (mode 0700, owner 0:0)". */
-void init_diagnose_path(struct init *init, int at, const char *path);
+void init_diagnose_path(struct init *init, int at, const char *path, int errnum);
 /* Why execve said ENOENT, EACCES or ENOEXEC for a path: interpreter, noexec, component. */
 void init_diagnose_exec(struct init *init, const char *path, int errnum);
 

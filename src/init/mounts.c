@@ -19,7 +19,7 @@ static int open_target(struct init *init, const char *path, bool directory, bool
     if (fd == -ELOOP && no_symlinks)
         init_detail(init, "a symbolic link stands in the way, and this must be a real directory of the rootfs");
     if (fd < 0) {
-        init_diagnose_path(init, init->root, path);
+        init_diagnose_path(init, init->root, path, -fd);
         return init_fail(init, "openat2", path, fd);
     }
     if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode) != directory) {

@@ -189,7 +189,7 @@ int step_cwd(struct init *init, const struct wire_op *op)
     if (chdir(path) < 0) {
         int r = -errno;
 
-        init_diagnose_path(init, AT_FDCWD, path);
+        init_diagnose_path(init, AT_FDCWD, path, -r);
         return init_fail(init, "chdir", path, r);
     }
     /* The system call, not the library's getcwd: outside of the root it says "(unreachable)" (CVE-2024-21626). */

@@ -26,7 +26,7 @@ int step_source(struct init *init, const struct wire_op *op)
     int fd = init_source(init, AT_FDCWD, path, op->number[0] != 0);
 
     if (fd < 0) {
-        init_diagnose_path(init, AT_FDCWD, path);
+        init_diagnose_path(init, AT_FDCWD, path, -fd);
         return init_fail(init, init->old_mounts ? "open" : "open_tree", path, fd);
     }
     init->slots[op->number[1]] = fd;
@@ -53,7 +53,7 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     int tree = given >= 0 ? given : init_source(init, AT_FDCWD, path, true), r;
 
     if (tree < 0) {
-        init_diagnose_path(init, AT_FDCWD, path);
+        init_diagnose_path(init, AT_FDCWD, path, -tree);
         return init_fail(init, "open_tree", path, tree);
     }
     if (init->old_mounts) {
@@ -92,8 +92,11 @@ int step_rootfs(struct init *init, const struct wire_op *op)
     init->root = attach_rootfs(init, init_text(init, op, 0), op->slot >= 0 ? init->slots[op->slot] : -1);
     if (init->root < 0)
         return init->root;
-    if (fchdir(init->root) < 0)
-        return init_fail(init, "fchdir", init_text(init, op, 0), -errno);
+    if (fchdir(init->root) < 0) {
+        r = -errno;
+        init_diagnose_path(init, init->root, ".", -r);
+        return init_fail(init, "fchdir", init_text(init, op, 0), r);
+    }
     if (op->number[0] != 0) {
         r = move_root(init);
     } else {
@@ -149,7 +152,7 @@ int step_chroot(struct init *init, const struct wire_op *op)
     if (chdir(path) < 0) {
         int r = -errno;
 
-        init_diagnose_path(init, AT_FDCWD, path);
+        init_diagnose_path(init, AT_FDCWD, path, -r);
         return init_fail(init, "chdir", path, r);
     }
     if (chroot(".") < 0)
