@@ -72,6 +72,7 @@ LC_API const char *lc_config_default(void);
 /* ---- running ---- */
 
 /* Flags of struct lc_options. */
+#define LC_LOG_STEPS 2u       /* log every step with its result; without it only lines that begin "warning: " */
 #define LC_DIE_WITH_CALLER 1u /* the process is killed when the calling thread ends (foreground use) */
 
 struct lc_options {
@@ -83,7 +84,7 @@ struct lc_options {
     int stdio[3];            /* descriptors for 0, 1 and 2 of the process; -1: /dev/null. Unused with tty. */
     unsigned short rows, columns; /* size of the new terminal, in characters; 0: as the kernel makes it */
     unsigned int flags;
-    void (*log)(void *data, const char *line); /* every step, one line each; NULL: no log */
+    void (*log)(void *data, const char *line); /* one line each, without newline; NULL: no log */
     void *log_data;
 };
 

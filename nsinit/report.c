@@ -63,7 +63,7 @@ void fill_options(const struct arguments *arguments, struct lc_options *options)
         .root = arguments->root,
         .argv = (const char *const *)arguments->rest,
         .console = arguments->console,
-        .flags = LC_DIE_WITH_CALLER,
+        .flags = LC_DIE_WITH_CALLER | (arguments->log_file != NULL ? LC_LOG_STEPS : 0),
         .log = report_log,
         .log_data = (void *)arguments,
     };

@@ -126,6 +126,27 @@ static void format_place(struct buffer *out, const struct error_site *site)
     buffer_text(out, "): ");
 }
 
+/* What a hostile file or container put into a name must not reach a terminal as control characters. */
+static char *escape_controls(char *line)
+{
+    struct buffer out = { 0 };
+
+    if (line == NULL)
+        return NULL;
+    for (const char *at = line; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at, next = (unsigned char)at[1];
+
+        if (c < 0x20 || c == 0x7f)
+            buffer_printf(&out, "\\x%02x", c);
+        else if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* U+0080..U+009F */
+            buffer_printf(&out, "\\x%02x", *++at & 0xff);
+        else
+            buffer_add(&out, at, 1);
+    }
+    free(line);
+    return buffer_take_text(&out);
+}
+
 char *error_format(const struct lc_error *err)
 {
     const struct error_site *site = &err->site;
@@ -149,7 +170,7 @@ char *error_format(const struct lc_error *err)
         buffer_printf(&out, "%s%s", colon, strerror(site->errnum));
     if (site->hint != NULL)
         buffer_printf(&out, ". Hint: %s", site->hint);
-    return buffer_take_text(&out);
+    return escape_controls(buffer_take_text(&out));
 }
 
 void error_free(struct lc_error *err)

@@ -117,7 +117,7 @@ static int take_options(const struct lc_options *given, struct lc_options *ret, 
 
         while (i < given->size && bytes[i] == 0)
             i++;
-        if (i >= given->size && (given->flags & ~LC_DIE_WITH_CALLER) == 0 && given->argv != NULL &&
+        if (i >= given->size && (given->flags & ~(LC_DIE_WITH_CALLER | LC_LOG_STEPS)) == 0 && given->argv != NULL &&
                 given->argv[0] != NULL && given->argv[0][0] != '\0') {
             memcpy(ret, given, known);
             return 0;
@@ -169,7 +169,7 @@ int lc_exec(const struct lc_config *config, const struct lc_options *given, stru
     process = calloc(1, sizeof(*process));
     if (process == NULL)
         return error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
-    process->log = (struct log){ options.log, options.log_data };
+    process->log = (struct log){ options.log, options.log_data, (options.flags & LC_LOG_STEPS) != 0 };
     process->session = (struct session){ .log = &process->log, .socket = -EBADF, .console = -EBADF, .pid = -1,
         .pidfd = -EBADF, .spawn = { .pidfd = -EBADF } };
     r = container_open(&process->container, options.root, options.rootfs, &process->log, err);

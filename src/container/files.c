@@ -57,7 +57,7 @@ void files_warn_stale(const struct container *container)
     if (read(fd, text, sizeof(text) - 1) < 0)
         text[0] = '\0';
     text[strcspn(text, "\n")] = '\0';
-    log_line(container->log, "warning: the pid file in %s (%s) is stale and is replaced", container->root, text);
+    log_warning(container->log, "the pid file in %s (%s) is stale and is replaced", container->root, text);
 }
 
 void files_remove(const struct container *container)

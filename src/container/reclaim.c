@@ -78,7 +78,7 @@ int container_settle(struct container *container, struct lc_error **err)
     }
     if (identity_alive(&container->record.init) && identity_alive(&container->record.owner))
         return 1;
-    log_line(container->log, "warning: the container in %s ended without clean-up; removing what it left",
+    log_warning(container->log, "the container in %s ended without clean-up; removing what it left",
             container->root);
     r = container_reclaim(container, err);
     container_unlock(container);

@@ -26,6 +26,16 @@ static void format_groups(struct buffer *out, const struct cgroup_set *set)
     buffer_text(out, "],\n");
 }
 
+/* What is nobody's business but ours, and room for the numbers that are not known yet, so that no later version is
+ * shorter than this one. */
+static void format_inner(struct buffer *out, const struct record *record)
+{
+    format_identity(out, "owner", &record->owner);
+    buffer_printf(out, "  \"foreign_network\": %s,\n", record->foreign_network ? "true" : "false");
+    buffer_printf(out, "  \"mark\": [\"%s\", %llu, %llu]\n}\n", record->mark, record->mark_dev, record->mark_ino);
+    buffer_printf(out, "%*s\n", (int)(1023 - out->length % 1024), "");
+}
+
 char *record_format(const struct container *container, const char *status)
 {
     const struct record *record = &container->record;
@@ -39,7 +49,6 @@ char *record_format(const struct container *container, const char *status)
     buffer_text(&out, "  \"root\": ");
     buffer_json_string(&out, container->root);
     buffer_text(&out, ",\n");
-    format_identity(&out, "owner", &record->owner);
     buffer_text(&out, "  \"namespaces\": [");
     for (int ns = 0; ns < NAMESPACE_MAX_; ns++)
         if ((record->namespaces & NAMESPACE_BIT(ns)) != 0) {
@@ -56,12 +65,9 @@ char *record_format(const struct container *container, const char *status)
             buffer_json_string(&out, record->links[i].host_name);
             comma = ", ";
         }
-    buffer_printf(&out, "],\n  \"foreign_network\": %s,\n", record->foreign_network ? "true" : "false");
-    buffer_printf(&out, "  \"mark\": [\"%s\", %llu, %llu]\n}\n", record->mark, record->mark_dev, record->mark_ino);
-    /* Room for the pids and marks that are not known yet, so that no later version is shorter than this one. */
-    if (status == NULL && !out.failed)
-        while (out.length % 1024 != 0)
-            buffer_text(&out, "\n");
+    buffer_text(&out, status != NULL ? "]\n}\n" : "],\n");
+    if (status == NULL)
+        format_inner(&out, record);
     return buffer_take_text(&out);
 }
 

@@ -97,6 +97,20 @@ static void heard_from_child(struct session *session)
     spawn_release(&session->spawn);
 }
 
+/* The child tells only how far it came: its ops run in order. */
+static void log_ops(const struct session *session, size_t done)
+{
+    for (size_t i = 0; session->log->steps && i < done && i < session->plan->n_ops; i++) {
+        struct buffer out = { 0 };
+        char *text;
+
+        plan_print_op(session->plan, i, &out);
+        text = buffer_take_text(&out);
+        log_line(session->log, "%s: ok", text != NULL ? text : "");
+        free(text);
+    }
+}
+
 static int child_error(struct session *session, const struct wire_message *message, struct lc_error **err)
 {
     static const enum error_kind kinds[] = { ERROR_GENERIC, ERROR_NOT_EXECUTABLE, ERROR_NOT_FOUND };
@@ -112,6 +126,9 @@ static int child_error(struct session *session, const struct wire_message *messa
         .errnum = message->errnum,
     };
     int r = error_raise(err, &site, "%s", message->detail);
+
+    log_ops(session, message->op);
+    log_line(session->log, "child %s: %s %s: %s", site.op, message->syscall, message->object, strerror(message->errnum));
 
     if (err != NULL)
         hint_add(*err, message, session->plan);
@@ -171,6 +188,8 @@ int session_until(struct session *session, enum wire_message_type until, struct 
 
         if (r < 0)
             return r;
+        if (r > 0 && session->ready)
+            log_ops(session, session->plan->n_ops);
         if (r > 0)
             return session->ready ? 0 : child_vanished(session, err);
         log_line(session->log, "child: %s", wire_message_name(message.type));

@@ -156,7 +156,7 @@ int record_read(struct container *container, struct lc_error **err)
     r = pread(container->lock_fd, text, (size_t)st.st_size, 0) == st.st_size ? record_parse(text, &container->record) :
                                                                                -EIO;
     if (r < 0) {
-        log_line(container->log, "state: the record %s is damaged and ignored", container->record_name);
+        log_warning(container->log, "the record %s is damaged and ignored", container->record_name);
         record_done(&container->record);
         return 1;
     }

@@ -69,10 +69,11 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     return r < 0 ? init_fail(init, "move_mount", path, r) : tree;
 }
 
-/* MS_MOVE and chroot, for a root on ramfs, which cannot be pivoted away from. */
+/* Moved to "/" (detached trees are attached there at once) and chroot, for a root on ramfs, which cannot be pivoted
+ * away from. */
 static int move_root(struct init *init)
 {
-    int r = sys_mount(".", "/", NULL, MS_MOVE, NULL);
+    int r = init->old_mounts ? sys_mount(".", "/", NULL, MS_MOVE, NULL) : 0;
 
     if (r < 0)
         return init_fail(init, "mount", "MS_MOVE to /", r);

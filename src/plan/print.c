@@ -308,16 +308,20 @@ static void print_host(const struct lc_plan *plan, struct buffer *out)
                     config->networks[i].bridge, config->networks[i].name, config->networks[i].pointer);
 }
 
-void plan_print(const struct lc_plan *plan, struct buffer *out)
+void plan_print_op(const struct lc_plan *plan, size_t index, struct buffer *out)
 {
+    const struct wire_op *op = &plan->ops[index];
     struct printer printer = { plan, out };
 
+    buffer_printf(out, "child %s", wire_op_name(op->kind));
+    (printers[op->kind] != NULL ? printers[op->kind] : print_texts)(&printer, op);
+}
+
+void plan_print(const struct lc_plan *plan, struct buffer *out)
+{
     print_host(plan, out);
     for (size_t i = 0; i < plan->n_ops; i++) {
-        const struct wire_op *op = &plan->ops[i];
-
-        buffer_printf(out, "child %s", wire_op_name(op->kind));
-        (printers[op->kind] != NULL ? printers[op->kind] : print_texts)(&printer, op);
+        plan_print_op(plan, i, out);
         end_line(out, plan->pointers[i]);
     }
 }

@@ -72,6 +72,8 @@ void *plan_blob(struct lc_plan *plan, size_t *ret_size);
 
 /* One op a line: side, op, arguments, key. */
 void plan_print(const struct lc_plan *plan, struct buffer *out);
+/* One of the child's ops, without newline. */
+void plan_print_op(const struct lc_plan *plan, size_t index, struct buffer *out);
 
 /* ---- the builder, for the files of this room ---- */
 /* Appends an op made for `pointer` and returns it, zeroed with slot -1; a scratch op after a failure: never NULL. */
