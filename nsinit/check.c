@@ -3,7 +3,8 @@
 static void print_result(void *data, const struct lc_check_result *result)
 {
     (void)data;
-    (void)printf("%-14s%-32s%s\n", result->supported ? "supported" : "NOT supported", result->key, result->text);
+    (void)printf(
+            "%-13s %-31s %s\n", result->supported ? "supported" : "NOT supported", result->key, result->text);
 }
 
 int command_check(const struct arguments *arguments)

@@ -4,7 +4,7 @@
  *   spy SECONDS CANARY-PATH [DEV:INO...]
  *
  * HOST-EXE    /proc/PID/exe was one of the files DEV:INO (the host's nsinit, its library)
- * WRITE       an executable of another process could be written through a descriptor kept of /proc/PID/exe
+ * WRITE       an executable that is not the container's own could be written through a kept descriptor of /proc/PID/exe
  * ROOT, CWD   CANARY-PATH, an absolute host path, could be reached through /proc/PID/root or cwd
  * FD          the same through a directory descriptor in /proc/PID/fd
  * ATTACH      a process that still runs one of DEV:INO could be traced
@@ -44,11 +44,26 @@ static int is_host_file(const struct stat *st)
     return 0;
 }
 
+static int is_own_file(int fd)
+{
+    static const char *const own[] = { "/bin/busybox", "/bin/spy" };
+    struct stat st, theirs;
+
+    if (fstat(fd, &st) < 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (stat(own[i], &theirs) == 0 && theirs.st_dev == st.st_dev && theirs.st_ino == st.st_ino)
+            return 1;
+    return 0;
+}
+
 static void try_write(int path_fd, const char *what)
 {
     char name[64];
     int fd;
 
+    if (is_own_file(path_fd))
+        return;
     snprintf(name, sizeof(name), "/proc/self/fd/%d", path_fd);
     fd = open(name, O_WRONLY | O_CLOEXEC);
     if (fd < 0)

@@ -96,11 +96,9 @@ def work(session_directory, request):
 
 
 @pytest.fixture
-def busybox(busybox_master, work):
+def busybox(work):
     """A busybox root file system of the test's own."""
-    path = os.path.join(work, "rootfs")
-    shutil.copytree(busybox_master, path, symlinks=True)
-    return path
+    return rootfs.make_busybox(os.path.join(work, "rootfs"))
 
 
 @pytest.fixture
@@ -174,7 +172,6 @@ def any_failed(node):
 def nothing_left_behind(session_namespaces, request):
     """The first fixture in and the last out: compares the machine before and after."""
     marker = request.node.get_closest_marker("timeout")
-    leftovers.reap()
     snapshot = leftovers.Snapshot()
     with time_limit(marker.args[0] if marker else 60):
         yield

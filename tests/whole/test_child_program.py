@@ -16,7 +16,7 @@ FORBIDDEN = re.compile(
 
 def programs(nsinit):
     build = os.path.dirname(os.path.dirname(nsinit))
-    return [path for path in glob.glob(build + "/src/init/nsinit-init*")
+    return [path for path in glob.glob(build + "/src/**/nsinit-init", recursive=True)
             if os.path.isfile(path) and open(path, "rb").read(4) == b"\x7fELF"]
 
 
@@ -76,7 +76,7 @@ def test_it_does_not_run_by_itself(program, work):
 def test_nsinit_uses_no_ip_command(nsinit):
     """Netlink only: no program of the host is ever run."""
     data = open(nsinit, "rb").read()
-    for name in (b"/sbin/ip\0", b"/bin/sh\0", b"brctl"):
+    for name in (b"bin/ip\0", b"bin/brctl"):
         assert name not in data
 
 

@@ -92,7 +92,7 @@ def test_device_nodes(box):
 
 def test_devices_work(box):
     text = box.out("echo x > /dev/null; head -c 3 /dev/zero | wc -c; head -c 2 /dev/urandom | wc -c; "
-                   "(echo x > /dev/full) 2>&1 | grep -o 'No space left'; echo out > /dev/stdout; "
+                   "(echo x > /dev/full) 2>&1 | grep -o 'No space left'; echo out | cat /dev/stdin; "
                    "stat -c %a /dev/shm; touch /dev/shm/x && echo shm")
     assert text.split() == ["3", "2", "No", "space", "left", "out", "1777", "shm"]
 
@@ -180,9 +180,9 @@ def test_bind_destination_through_links_inside_the_root(box, source):
     box.take_manifest()
     box.config["mounts"] = [
         {"source": source, "destination": "/absolute/dir", "writable": False},
-        {"source": source, "destination": "/relative/made", "writable": False}]
+        {"type": "tmpfs", "destination": "/relative/sub"}, {"type": "tmpfs", "destination": "/absolute/new/made"}]
     mounts = look(box)
-    assert "/real/dir" in mounts or "/real/dir/made" in mounts
+    assert {"/real/dir", "/real/dir/sub", "/real/new/made"} <= set(mounts), mounts
 
 
 def test_mount_over_mount(box, source, work):
@@ -306,7 +306,7 @@ def test_default_masks(box):
               "done; echo h > /proc/sysrq-trigger; echo 1 > /proc/sys/net/ipv4/ip_forward; true"
     result = box.sh(look_at)
     assert "1" not in [line.split()[1] for line in result.out.splitlines()], result
-    assert result.err.count("Read-only") == 2, result
+    assert result.err.count("Read-only") == 1 + os.path.exists("/proc/sysrq-trigger"), result
     box.config.update(masked_paths=[], readonly_paths=[])
     result = box.sh("echo 1 > /proc/sys/net/ipv4/ip_forward && cat /proc/sys/net/ipv4/ip_forward")
     assert result.out == "1\n", result
@@ -335,7 +335,7 @@ def test_no_pivot_root(make_container, busybox_master, work, umounts, tool, cana
     box.config["no_pivot_root"] = True
     assert box.out("ls -d /bin /../../bin; echo $$").split() == ["/../../bin", "/bin", "1"]
     assert box.exec("/bin/helper", "escape", canary.file()).out == "still inside\n"
-    assert box.exec("/bin/helper", "unshared", canary.file()).out == "still inside\n"
+    assert set(box.exec("/bin/helper", "unshared", canary.file()).out.splitlines()) == {"still inside"}
     box.start()
     assert box.exec("/bin/helper", "escape", canary.file()).out == "still inside\n"
     assert box.out("ls -d /bin").split() == ["/bin"]
@@ -345,7 +345,7 @@ def test_chroot_escape_finds_nothing(box, tool, canary):
     box.add_file("/bin/helper", open(tool("helper"), "rb").read(), 0o755)
     for _ in ("start", "join"):
         for way in ("escape", "unshared"):
-            assert box.exec("/bin/helper", way, canary.file()).out == "still inside\n"
+            assert set(box.exec("/bin/helper", way, canary.file()).out.splitlines()) == {"still inside"}
         if _ == "start":
             box.start()
 

@@ -8,7 +8,8 @@ import pytest
 from support.container import FIVE, PATH
 
 GOLDEN = os.path.join(os.path.dirname(__file__), "golden")
-BRIDGE = {"type": "veth", "address": "10.123.0.2/24", "gateway": "10.123.0.1", "context": {"bridge": "lo"}}
+VETH = {"type": "veth", "address": ["10.123.0.2/24", "fd00:123::2/64"], "gateway": "10.123.0.1", "mtu": 1400,
+        "routes": [{"destination": "192.0.2.0/24", "gateway": "10.123.0.254"}], "context": {"bridge": "docker0"}}
 
 PLANS = {
     "minimal": {},
@@ -33,6 +34,8 @@ PLANS = {
               "devices": [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}]},
     "tty": {"namespaces": FIVE, "tty": True},
     "no-pivot": {"namespaces": ["NEWNS"], "no_pivot_root": True},
+    "veth": {"namespaces": FIVE, "networks": [VETH]},
+    "netns": {"namespaces": ["NEWNS"], "networks": [{"type": "netns", "context": {"nspath": "/run/netns/x"}}]},
     "loopback": {"namespaces": FIVE, "networks": [{"type": "loopback", "mtu": 16000}]},
 }
 
@@ -74,6 +77,24 @@ def test_every_key_is_named(box):
     for pointer in ("/hostname", "/mounts/0", "/mounts/1", "/mounts/2", "/user", "/capabilities", "/umask",
                     "/no_new_privileges", "/oom_score_adj", "/working_dir", "/rlimits/0"):
         assert pointer in text, f"no {pointer} in\n{text}"
+
+
+@pytest.mark.parametrize("name", list(PLANS))
+def test_only_keys_that_are_there_are_named(box, name):
+    """What is so by default says so: whoever looks for the key in the file must find it."""
+    box.config = PLANS[name]
+    for line in plan(box, "/bin/true").splitlines():
+        for pointer in re.findall(r"\[(/[^\]]*)\]", line):
+            value = box.config
+            for part in pointer.strip("/").split("/"):
+                value = value[int(part)] if isinstance(value, list) else value.get(part)
+                assert value is not None, f"{pointer} is not in container.json: {line}"
+
+
+def test_plan_shows_the_cgroups(box, group_parent):
+    box.config["cgroups"] = {"parent": group_parent, "name": "x", "memory": 64 << 20, "pids_limit": 77}
+    text = plan(box, "/bin/true")
+    assert f"{group_parent}/x" in text and str(64 << 20) in text and "77" in text, text
 
 
 def test_plan_has_no_side_effect(box, group_parent):

@@ -41,7 +41,7 @@ def test_starts_in_a_row(box, group_parent):
     """1,000 runs of exec, with cgroups: right status, right output, nothing left after any."""
     box.config["cgroups"] = {"parent": group_parent, "name": "stress", "pids_limit": 100}
     box.write()
-    for i in range(times(1000, 200)):
+    for i in range(times(1000, 500)):
         status, out, err = run(box, "/bin/sh", "-c", f"echo {i}; exit {i % 256}")
         assert (status, out, err) == (i % 256, f"{i}\n".encode(), b""), i
     assert os.listdir(box.directory) == ["container.json"]
@@ -50,7 +50,7 @@ def test_starts_in_a_row(box, group_parent):
 def test_joins_in_a_row(box):
     """10,000 joins in one live container."""
     first = box.start()
-    for i in range(times(10000, 1000)):
+    for i in range(times(10000, 4000)):
         status, out, err = run(box, "/bin/sh", "-c", f"echo {i}; exit {i % 256}")
         assert (status, out, err) == (i % 256, f"{i}\n".encode(), b""), i
     assert first.running()
@@ -65,7 +65,7 @@ def test_joins_at_once(box):
     def one(i):
         return run(box, "/bin/sh", "-c", f"echo {i}; exit {i % 256}")
 
-    count = times(500, 200)
+    count = times(500, 500)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         for i, result in enumerate(pool.map(one, range(count))):
             assert result == (i % 256, f"{i}\n".encode(), b""), i

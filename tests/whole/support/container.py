@@ -108,6 +108,7 @@ class Container:
         os.makedirs(logs, exist_ok=True)
         self.config = {"environment": [PATH], "namespaces": list(FIVE)}
         self.text = None  # container.json word for word, instead of config
+        self.written = None
         self.runs, self.live = 0, []
         self.extra_files = set()  # names in the directory that the test itself made
         self.rootfs_may_change = False
@@ -127,7 +128,9 @@ class Container:
 
     def write(self):
         content = self.text if self.text is not None else json.dumps(self.config, indent=2)
-        rootfs.write(self.path("container.json"), content)
+        if content != self.written:  # not while another nsinit may be reading it
+            rootfs.write(self.path("container.json"), content)
+        self.written = content
 
     def add_file(self, name, content, mode=0o644):
         os.makedirs(os.path.dirname(self.inside(name)), exist_ok=True)

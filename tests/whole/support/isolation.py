@@ -7,6 +7,8 @@ import ctypes
 import os
 import subprocess
 
+from . import reaper
+
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 PR_SET_CHILD_SUBREAPER = 36
@@ -35,9 +37,12 @@ def become_subreaper():
 
 def enter():
     become_subreaper()
+    reaper.start()
     unshare(CLONE_NEWNS | CLONE_NEWNET)
     run("mount", "--make-rprivate", "/")
     run("mount", "--make-rshared", "/")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    os.mkdir("/run/netns")  # as `ip netns` wants it, so that it need not mount it itself
+    run("mount", "--bind", "/run/netns", "/run/netns")
     run("ip", "link", "set", "lo", "up")
     os.umask(0o022)

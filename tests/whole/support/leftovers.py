@@ -7,8 +7,8 @@ from . import proc
 from .wait import becomes_true
 
 RECORDS = "/run/nsinit"
-# Groups that others on the machine make and remove at any time.
-FOREIGN_GROUPS = ("process_api", "system.slice", "user.slice", "init.scope", "machine.slice")
+# Others on the machine make and remove groups at any time: only what the tests can have made counts.
+OUR_GROUPS = ("lc-whole", "docker", "nsinit", "up")
 
 
 def hierarchies():
@@ -27,7 +27,8 @@ def groups():
     found = set()
     for point in hierarchies():
         for path, directories, _ in os.walk(point):
-            directories[:] = [name for name in directories if name not in FOREIGN_GROUPS]
+            if path == point:
+                directories[:] = [name for name in directories if name.startswith(OUR_GROUPS)]
             found.update(os.path.join(path, name) for name in directories)
     return found
 
@@ -48,16 +49,6 @@ def records():
     return found
 
 
-def reap():
-    """Collects dead orphans that came to us, the subreaper. Every process started by a test has been waited for."""
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                return
-        except ChildProcessError:
-            return
-
-
 def living(before=()):
     return [pid for pid in proc.descendants(os.getpid()) if pid not in before and proc.alive(pid)]
 
@@ -71,7 +62,6 @@ class Snapshot:
         self.mounts, self.records = mounts(), records()
 
     def _found(self):
-        reap()
         found = [f"process {pid}: {proc.command_line(pid)}" for pid in living(self.processes)]
         found += [f"cgroup {path}" for path in sorted(groups() - self.groups)]
         found += [f"interface {name}" for name in sorted(interfaces() - self.interfaces)]
@@ -81,7 +71,7 @@ class Snapshot:
         return found
 
     def check(self, patience=2.0):
-        """Everything is gone when nsinit returns; the patience is for other people's short-lived groups."""
+        """Everything is gone when nsinit returns; the patience is for other people's runs of nsinit."""
         if becomes_true(lambda: not self._found(), timeout=patience):
             return []
         return self._found()
@@ -93,8 +83,10 @@ class Snapshot:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        becomes_true(lambda: (reap(), not living(self.processes))[1], timeout=3)
+        becomes_true(lambda: not living(self.processes), timeout=3)
         for path in sorted(groups() - self.groups, key=len, reverse=True):
+            if "lc-whole" not in path:
+                continue
             try:
                 os.rmdir(path)
             except OSError:
