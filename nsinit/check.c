@@ -25,7 +25,6 @@ int command_check(const struct arguments *arguments)
     lc_config_free(config);
     if (missing < 0)
         return report_and_free(err);
-    if (fflush(stdout) == EOF)
-        return NSINIT_FAILED;
-    return missing == 0 ? 0 : 1;
+    status = finish_output();
+    return status == 0 && missing > 0 ? 1 : status;
 }

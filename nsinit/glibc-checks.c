@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-int __vsnprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, va_list args);
-int __snprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, ...);
-int __sprintf_chk(char *out, int flag, size_t room, const char *fmt, ...);
-int __asprintf_chk(char **out, int flag, const char *fmt, ...);
+#define FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
+int __vsnprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, va_list args) FORMAT(5, 0);
+int __snprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, ...) FORMAT(5, 6);
+int __sprintf_chk(char *out, int flag, size_t room, const char *fmt, ...) FORMAT(4, 5);
+int __asprintf_chk(char **out, int flag, const char *fmt, ...) FORMAT(3, 4);
 char *__strncpy_chk(char *out, const char *text, size_t size, size_t room);
 
 int __vsnprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, va_list args)

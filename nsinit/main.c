@@ -84,14 +84,18 @@ int main(int argc, char **argv)
     }
     if (arguments.help) {
         print_usage(stdout);
-        return fflush(stdout) == 0 ? 0 : NSINIT_FAILED;
+        return finish_output();
     }
     if (arguments.version) {
         (void)printf("nsinit %s\n", lc_version());
-        return fflush(stdout) == 0 ? 0 : NSINIT_FAILED;
+        return finish_output();
     }
     if (command == NULL) {
         print_usage(stderr);
+        return NSINIT_FAILED;
+    }
+    if (*argv != NULL && !command->takes_command) {
+        (void)fprintf(stderr, "nsinit: %s takes no argument: %s (see nsinit --help)\n", command->name, *argv);
         return NSINIT_FAILED;
     }
     arguments.rest = argv;

@@ -22,6 +22,15 @@ int report_and_free(struct lc_error *err)
     return status;
 }
 
+int finish_output(void)
+{
+    /* A line may have failed long before the last flush. */
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    (void)fprintf(stderr, "nsinit: standard output: %m\n");
+    return NSINIT_FAILED;
+}
+
 void report_log(void *data, const char *line)
 {
     const struct arguments *arguments = data;

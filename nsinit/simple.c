@@ -5,11 +5,8 @@
 
 static int print_text(const char *text)
 {
-    if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
-        (void)fprintf(stderr, "nsinit: standard output: %m\n");
-        return NSINIT_FAILED;
-    }
-    return 0;
+    (void)fputs(text, stdout);
+    return finish_output();
 }
 
 int command_spec(const struct arguments *arguments)

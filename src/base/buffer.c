@@ -13,11 +13,15 @@ static bool buffer_reserve(struct buffer *buffer, size_t more)
 
     if (buffer->failed)
         return false;
+    if (more > SIZE_MAX / 4 - buffer->length) {
+        buffer->failed = true;
+        return false;
+    }
     need = buffer->length + more + 1; /* one for the NUL of buffer_take_text */
     if (need <= buffer->capacity)
         return true;
     capacity = buffer->capacity * 2 > need ? buffer->capacity * 2 : need + 256;
-    grown = need < more ? NULL : realloc(buffer->data, capacity);
+    grown = realloc(buffer->data, capacity);
     if (grown == NULL) {
         buffer->failed = true;
         return false;
@@ -59,18 +63,37 @@ void buffer_printf(struct buffer *buffer, const char *fmt, ...)
     va_end(args);
 }
 
+/* Length of the UTF-8 sequence that begins here, 0 when it is none: JSON cannot hold other bytes. */
+static size_t utf8_length(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
+            (at[0] == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return length;
+}
+
 void buffer_json_string(struct buffer *buffer, const char *text)
 {
     buffer_text(buffer, "\"");
-    for (; *text != '\0'; text++) {
+    while (*text != '\0') {
         unsigned char c = (unsigned char)*text;
+        size_t length = utf8_length(text);
 
         if (c == '"' || c == '\\')
             buffer_printf(buffer, "\\%c", c);
         else if (c < 0x20)
             buffer_printf(buffer, "\\u%04x", c);
+        else if (length == 0)
+            buffer_text(buffer, "\\ufffd");
         else
-            buffer_add(buffer, text, 1);
+            buffer_add(buffer, text, length);
+        text += length > 0 ? length : 1;
     }
     buffer_text(buffer, "\"");
 }

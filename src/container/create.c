@@ -46,10 +46,25 @@ int plan_for(const struct container *container, const struct lc_config *config, 
     return plan_create(config, &plan_options, ret, err);
 }
 
+static int check_capabilities(const struct lc_config *config, struct lc_error **err)
+{
+    CLEAN_FREE char *name = NULL;
+    uint64_t bounding;
+
+    if (!config->capabilities_given || (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0 ||
+            capabilities_bounding(&bounding) < 0 || (config->capabilities & ~bounding) == 0)
+        return 0;
+    name = capability_name(__builtin_ctzll(config->capabilities & ~bounding));
+    return error_raise(err,
+            &(struct error_site){ .stage = "create", .op = "capabilities", .pointer = "/capabilities",
+                    .errnum = EPERM, .object = name,
+                    .hint = "leave it out, or start nsinit with it in its bounding set" },
+            "the caller itself does not have this capability");
+}
+
 /* What the host must have, before anything is made. */
 static int check_host(const struct lc_config *config, struct lc_error **err)
 {
-    uint64_t bounding;
     int r = 0;
 
     if (config->apparmor_profile != NULL)
@@ -58,14 +73,8 @@ static int check_host(const struct lc_config *config, struct lc_error **err)
         r = selinux_check(config->process_label, "/context/process_label", err);
     if (r == 0 && config->mount_label != NULL)
         r = selinux_check(config->mount_label, "/context/mount_label", err);
-    if (r == 0 && config->capabilities_given && (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) == 0 &&
-            capabilities_bounding(&bounding) == 0 && (config->capabilities & ~bounding) != 0)
-        r = error_raise(err,
-                &(struct error_site){ .stage = "create", .op = "capabilities", .pointer = "/capabilities",
-                        .errnum = EPERM,
-                        .object = capability_name(__builtin_ctzll(config->capabilities & ~bounding)),
-                        .hint = "leave it out, or start nsinit with it in its bounding set" },
-                "the caller itself does not have this capability");
+    if (r == 0)
+        r = check_capabilities(config, err);
     if (r == 0)
         r = network_check(config, err);
     return r;

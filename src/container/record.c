@@ -73,10 +73,10 @@ char *record_format(const struct container *container, const char *status)
 
 static int parse_identity(const json_t *value, struct identity *identity)
 {
-    json_int_t pid = json_integer_value(json_object_get(value, "pid"));
-    json_int_t start = json_integer_value(json_object_get(value, "start"));
+    const json_t *number = json_object_get(value, "pid"), *time = json_object_get(value, "start");
+    json_int_t pid = json_integer_value(number), start = json_integer_value(time);
 
-    if (pid < 0 || pid > INT32_MAX || start < 0)
+    if (!json_is_integer(number) || !json_is_integer(time) || pid < 0 || pid > INT32_MAX || start < 0)
         return -EBADMSG;
     identity->pid = (pid_t)pid;
     identity->start = (unsigned long long)start;
@@ -88,6 +88,8 @@ static int parse_namespaces(const json_t *list, struct record *record)
     size_t index;
     json_t *item;
 
+    if (!json_is_array(list))
+        return -EBADMSG;
     json_array_foreach(list, index, item)
     {
         const char *name = json_string_value(item);
@@ -103,19 +105,37 @@ static int parse_namespaces(const json_t *list, struct record *record)
     return 0;
 }
 
+/* A group is a proper directory strictly below its mount: what is recorded will be killed and removed. */
+static bool is_group(const char *path, const char *mount)
+{
+    size_t length = mount != NULL ? strlen(mount) : 0;
+
+    if (path == NULL || length < 2 || mount[0] != '/' || strncmp(path, mount, length) != 0 || path[length] != '/')
+        return false;
+    for (const char *part = path; *part != '\0';) {
+        size_t size = strcspn(++part, "/");
+
+        if (size == 0 || (size == 1 && part[0] == '.') || (size == 2 && part[0] == '.' && part[1] == '.'))
+            return false;
+        part += size;
+    }
+    return true;
+}
+
 static int parse_groups(const json_t *list, struct cgroup_set *set)
 {
     size_t index;
     json_t *item;
 
+    if (!json_is_array(list))
+        return -EBADMSG;
     json_array_foreach(list, index, item)
     {
         const char *path = json_string_value(json_object_get(item, "path"));
         const char *mount = json_string_value(json_object_get(item, "mount"));
         struct cgroup_group *group = &set->groups[set->count];
 
-        if (set->count == CGROUP_HIERARCHIES_MAX || path == NULL || mount == NULL || path[0] != '/' ||
-                strncmp(path, mount, strlen(mount)) != 0 || strstr(path, "/../") != NULL)
+        if (set->count == CGROUP_HIERARCHIES_MAX || !is_group(path, mount))
             return -EBADMSG;
         group->path = strdup(path);
         group->mount = strdup(mount);
@@ -133,6 +153,8 @@ static int parse_links(const json_t *list, struct record *record)
     size_t index;
     json_t *item;
 
+    if (!json_is_array(list))
+        return -EBADMSG;
     record->links = calloc(json_array_size(list) + 1, sizeof(*record->links));
     if (record->links == NULL)
         return -ENOMEM;
@@ -149,14 +171,22 @@ static int parse_links(const json_t *list, struct record *record)
 
 static int parse_mark(const json_t *mark, struct record *record)
 {
+    static const char *const kinds[] = { "", "root", "mnt", "net", "ipc", "uts", "user" };
     const char *kind = json_string_value(json_array_get(mark, 0));
+    const json_t *device = json_array_get(mark, 1), *inode = json_array_get(mark, 2);
 
-    if (kind == NULL || strlen(kind) >= sizeof(record->mark))
+    if (kind == NULL || json_array_size(mark) != 3 || !json_is_integer(device) || !json_is_integer(inode) ||
+            json_integer_value(device) < 0 || json_integer_value(inode) < 0)
         return -EBADMSG;
-    memcpy(record->mark, kind, strlen(kind) + 1);
-    record->mark_dev = (unsigned long long)json_integer_value(json_array_get(mark, 1));
-    record->mark_ino = (unsigned long long)json_integer_value(json_array_get(mark, 2));
-    return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (strcmp(kinds[i], kind) != 0)
+            continue;
+        memcpy(record->mark, kind, strlen(kind) + 1);
+        record->mark_dev = (unsigned long long)json_integer_value(device);
+        record->mark_ino = (unsigned long long)json_integer_value(inode);
+        return 0;
+    }
+    return -EBADMSG;
 }
 
 int record_parse(const char *text, struct record *record)

@@ -199,6 +199,16 @@ static int drop_bounding(struct init *init, uint64_t kept)
     return 0;
 }
 
+static int fail_id(struct init *init, const char *call, const char *kind, uint32_t id)
+{
+    int r = -errno;
+    char object[32];
+
+    (void)text_copy(object, sizeof(object), kind);
+    text_append_number(object, sizeof(object), id, 10);
+    return init_fail(init, call, object, r);
+}
+
 /* The system calls themselves: the library's forms look for other threads first, and there are none. */
 static int set_ids(struct init *init, bool setgroups_denied)
 {
@@ -209,9 +219,9 @@ static int set_ids(struct init *init, bool setgroups_denied)
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return init_fail(init, "prctl", "PR_SET_KEEPCAPS", -errno);
     if (syscall(SYS_setresgid, init->gid, init->gid, init->gid) < 0)
-        return init_fail(init, "setresgid", NULL, -errno);
+        return fail_id(init, "setresgid", "gid ", init->gid);
     if (syscall(SYS_setresuid, init->uid, init->uid, init->uid) < 0)
-        return init_fail(init, "setresuid", NULL, -errno);
+        return fail_id(init, "setresuid", "uid ", init->uid);
     if (getresuid(&real, &effective, &saved) < 0 || real != init->uid || effective != init->uid ||
             saved != init->uid)
         return init_fail(init, "getresuid", NULL, -EPERM);
@@ -231,7 +241,9 @@ int step_capabilities(struct init *init, const struct wire_op *op)
     if (syscall(SYS_capget, &header, now) < 0)
         return init_fail(init, "capget", NULL, -errno);
     for (int half = 0; half < 2; half++) {
-        want[half].permitted = now[half].permitted & (uint32_t)(op->number[0] >> (32 * half));
+        /* An ordinary user has none after the exec; so none for the look-up of the command either. */
+        want[half].permitted =
+                init->uid != 0 ? 0 : now[half].permitted & (uint32_t)(op->number[0] >> (32 * half));
         want[half].effective = want[half].permitted;
         want[half].inheritable = 0;
     }

@@ -45,6 +45,15 @@ static int set_propagation(struct init *init, const char *destination, uint64_t 
     return r;
 }
 
+/* Options such as lowerdir, and sources such as block devices, are paths of the host: for that one call "/" is the host's
+ * again, so that links in them lead where the host's administrator meant them to. The target is a descriptor. */
+static int enter_root(struct init *init, int root, int cwd)
+{
+    if (fchdir(root) < 0 || chroot(".") < 0 || fchdir(cwd) < 0)
+        return init_fail(init, "chroot", "for a mount", -errno);
+    return 0;
+}
+
 int step_mount(struct init *init, const struct wire_op *op)
 {
     const char *destination = init_text(init, op, 2), *type = init_text(init, op, 0);
@@ -53,11 +62,20 @@ int step_mount(struct init *init, const struct wire_op *op)
     if (target < 0)
         return target;
     init_close(&init->dev);
-    r = sys_mount(init_text(init, op, 1), init_fd_path(target).text, type, (unsigned long)op->number[0],
-            init_text(init, op, 3));
+    r = (op->number[1] & WIRE_MOUNT_HOST_VIEW) != 0 ? enter_root(init, init->host_root, init->host_root) : 0;
+    if (r == 0)
+        r = sys_mount(init_text(init, op, 1), init_fd_path(target).text, type, (unsigned long)op->number[0],
+                init_text(init, op, 3));
     (void)close(target);
-    if (r == -ENODEV)
-        init_detail(init, "the kernel has no such file system type");
+    if ((op->number[1] & WIRE_MOUNT_HOST_VIEW) != 0) {
+        int back = enter_root(init, init->root, init->host_root);
+
+        r = r < 0 ? r : back;
+    }
+    if (r == -ENODEV) {
+        init_detail(init, "the kernel has no file system type ");
+        init_detail(init, type);
+    }
     if (r == 0)
         r = set_propagation(init, destination, op->number[1] >> WIRE_MOUNT_PROPAGATION_SHIFT);
     return r < 0 ? init_fail(init, "mount", destination, r) : 0;

@@ -57,7 +57,9 @@ static void add_mount(const struct plan_request *request, const struct config_mo
     op->text[2] = plan_text(request->plan, mount->destination);
     op->text[3] = plan_text(request->plan, mount->data);
     op->number[0] = attr_flags(mount->attr_set) | mount->super_flags;
-    op->number[1] = (view ? WIRE_MOUNT_NO_SYMLINKS : 0) | mount->propagation << WIRE_MOUNT_PROPAGATION_SHIFT;
+    if (strcmp(mount->type, "overlay") == 0 || (mount->source != NULL && mount->source[0] == '/'))
+        op->number[1] = WIRE_MOUNT_HOST_VIEW;
+    op->number[1] |= (view ? WIRE_MOUNT_NO_SYMLINKS : 0) | mount->propagation << WIRE_MOUNT_PROPAGATION_SHIFT;
 }
 
 void plan_mounts(const struct plan_request *request)

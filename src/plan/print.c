@@ -293,7 +293,7 @@ static void print_host(const struct lc_plan *plan, struct buffer *out)
     }
     buffer_text(out, "host  clone");
     print_namespaces(&printer, plan->clone_flags);
-    end_line(out, "/namespaces");
+    end_line(out, config->namespaces != 0 ? "/namespaces" : "");
     if (plan->makes_network)
         buffer_text(out, "host  make NEWNET  [/namespaces]\n");
     for (size_t i = 0; plan->map_ids && i < config->n_uid_mappings; i++)

@@ -84,7 +84,7 @@ static void add_user(const struct plan_request *request)
     const struct lc_config *config = request->config;
     const char *user = config->user != NULL ? config->user : "", *colon = strchr(user, ':');
     struct lc_plan *plan = request->plan;
-    struct wire_op *op = plan_add(plan, WIRE_OP_USER, "/user");
+    struct wire_op *op = plan_add(plan, WIRE_OP_USER, user[0] != '\0' ? "/user" : "");
 
     if (user[0] != '\0') {
         size_t length = colon != NULL ? (size_t)(colon - user) : strlen(user);
@@ -122,6 +122,13 @@ static void add_exec(const struct plan_request *request)
     op->number[1] = envc;
 }
 
+static const char *capabilities_pointer(const struct lc_config *config)
+{
+    if (config->capabilities_given)
+        return "/capabilities";
+    return config->capabilities != UINT64_MAX ? "/capabilities_mask" : "";
+}
+
 void plan_process(const struct plan_request *request)
 {
     const struct lc_config *config = request->config;
@@ -137,12 +144,12 @@ void plan_process(const struct plan_request *request)
         op->number[1] = config->rlimits[i].soft;
         op->number[2] = config->rlimits[i].hard;
     }
-    op = plan_add(plan, WIRE_OP_CWD, "/working_dir");
+    op = plan_add(plan, WIRE_OP_CWD, strcmp(config->working_dir, "/") != 0 ? "/working_dir" : "");
     op->text[0] = plan_text(plan, config->working_dir);
-    op = plan_add(plan, WIRE_OP_CAPABILITIES, config->capabilities_given ? "/capabilities" : "/capabilities_mask");
+    op = plan_add(plan, WIRE_OP_CAPABILITIES, capabilities_pointer(config));
     op->number[0] = config->capabilities;
     op->number[1] = request->user && !request->options->privileged;
-    plan_add(plan, WIRE_OP_UMASK, "/umask")->number[0] = config->umask.set ? (uint64_t)config->umask.value : 022;
+    plan_add(plan, WIRE_OP_UMASK, config->umask.set ? "/umask" : "")->number[0] = config->umask.set ? (uint64_t)config->umask.value : 022;
     if (config->no_new_privileges)
         plan_add(plan, WIRE_OP_NO_NEW_PRIVILEGES, "/no_new_privileges");
     add_exec(request);

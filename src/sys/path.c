@@ -17,6 +17,7 @@ struct walk {
     unsigned int links;
     enum path_missing missing;
     bool no_symlinks;
+    bool directory, slash; /* `at` is one; a slash follows what is looked up now */
 };
 
 static void walk_move(struct walk *walk, int fd)
@@ -36,6 +37,7 @@ static int walk_up(struct walk *walk)
     if (slash != NULL)
         *slash = '\0';
     walk_move(walk, walk->root);
+    walk->directory = true;
     while (*part == '/') {
         char name[NAME_MAX + 1];
         size_t length = strcspn(++part, "/");
@@ -64,13 +66,13 @@ static int walk_link(struct walk *walk, int link)
         return -ELOOP;
     if (length < 0)
         return -errno;
-    if ((size_t)length + 1 + rest >= sizeof(walk->todo))
+    if ((size_t)length + rest >= sizeof(walk->todo))
         return -ENAMETOOLONG;
-    memmove(walk->todo + length + 1, walk->todo, rest + 1);
+    memmove(walk->todo + length, walk->todo, rest + 1); /* the rest is empty, or begins with a slash */
     memcpy(walk->todo, target, (size_t)length);
-    walk->todo[length] = '/';
     if (target[0] == '/') {
         walk_move(walk, walk->root);
+        walk->directory = true;
         walk->done[0] = '\0';
     }
     return 0;
@@ -107,6 +109,7 @@ static int walk_next(struct walk *walk, char *name, bool *last)
     memcpy(name, start, length);
     name[length] = '\0';
     *last = rest[strspn(rest, "/")] == '\0';
+    walk->slash = *rest == '/';
     memmove(walk->todo, rest, strlen(rest) + 1);
     return 0;
 }
@@ -128,6 +131,8 @@ static int walk_step(struct walk *walk, const char *name, bool last)
     struct stat st;
     int fd, r;
 
+    if (!walk->directory)
+        return -ENOTDIR;
     if (strcmp(name, ".") == 0)
         return 0;
     if (strcmp(name, "..") == 0)
@@ -145,7 +150,10 @@ static int walk_step(struct walk *walk, const char *name, bool last)
     } else if (S_ISLNK(st.st_mode)) {
         r = walk_link(walk, fd);
     } else {
-        return walk_enter(walk, name, fd);
+        walk->directory = S_ISDIR(st.st_mode);
+        if (walk->directory || !walk->slash)
+            return walk_enter(walk, name, fd);
+        r = -ENOTDIR;
     }
     (void)close(fd);
     return r;
@@ -179,6 +187,9 @@ static int walk_path(struct walk *walk, const char *path)
 {
     if (strlen(path) >= sizeof(walk->todo))
         return -ENAMETOOLONG;
+    if (path[0] == '\0')
+        return -ENOENT;
+    walk->directory = true;
     memcpy(walk->todo, path, strlen(path) + 1);
     return walk_open(walk);
 }
@@ -204,10 +215,27 @@ int path_open(int root, const char *path, enum path_missing missing, bool no_sym
     return walk_path(&walk, path);
 }
 
+/* Opens for real what the walk has found, by its name below its parent: no part of that is a link any more, and who
+ * exchanges the last part for one gets ELOOP. */
+static int open_found(struct walk *walk, int flags)
+{
+    char *slash = strrchr(walk->done, '/');
+    char name[NAME_MAX + 1];
+    int fd, r;
+
+    if (slash == NULL || strlen(slash + 1) > NAME_MAX)
+        return -EISDIR;
+    memcpy(name, slash + 1, strlen(slash + 1) + 1);
+    r = walk_up(walk);
+    if (r < 0)
+        return r;
+    fd = openat(walk->at, name, flags | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 int path_open_file(int root, const char *path, int flags)
 {
     struct walk walk = { .root = root, .at = root };
-    uint64_t how = (uint64_t)(unsigned int)flags | O_NONBLOCK | O_NOCTTY;
     struct stat found, opened;
     int at = walk_path(&walk, path), fd, r = 0;
 
@@ -219,13 +247,11 @@ int path_open_file(int root, const char *path, int flags)
     else if (!S_ISREG(found.st_mode))
         r = S_ISDIR(found.st_mode) ? -EISDIR : -EINVAL;
     (void)close(at);
+    walk.at = root;
     if (r < 0)
         return r;
-    fd = open_in_root(root, walk.done, how, true);
-    if (fd == -ENOSYS) {
-        fd = openat(root, walk.done + 1, (int)how | O_NOFOLLOW | O_CLOEXEC);
-        fd = fd < 0 ? -errno : fd;
-    }
+    fd = open_found(&walk, flags);
+    walk_move(&walk, root);
     if (fd < 0)
         return fd;
     if (fstat(fd, &opened) < 0 || opened.st_dev != found.st_dev || opened.st_ino != found.st_ino) {

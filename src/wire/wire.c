@@ -53,6 +53,25 @@ int wire_send(int socket, const struct wire_message *message, int fd)
     return sent == (ssize_t)sizeof(*message) ? 0 : -EIO;
 }
 
+/* The descriptors that came along: with one, *ret_fd is it; more than one are closed. Returns their number. */
+static int take_descriptors(const struct msghdr *header, union control *control, int *ret_fd)
+{
+    int count, fd;
+
+    if (header->msg_controllen < CMSG_LEN(0) || control->header.cmsg_level != SOL_SOCKET ||
+            control->header.cmsg_type != SCM_RIGHTS)
+        return 0;
+    count = (int)((control->header.cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (int i = 0; i < count; i++) {
+        memcpy(&fd, CMSG_DATA(&control->header) + (size_t)i * sizeof(int), sizeof(int));
+        if (count == 1)
+            *ret_fd = fd;
+        else
+            (void)close(fd);
+    }
+    return count;
+}
+
 int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
 {
     struct iovec part = { .iov_base = ret_message, .iov_len = sizeof(*ret_message) };
@@ -60,7 +79,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
     struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
         .msg_controllen = sizeof(control) };
     ssize_t got;
-    int fd = -1;
+    int fd = -1, count;
 
     do
         got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
@@ -69,12 +88,10 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
         return errno == ECONNRESET ? 1 : -errno;
     if (got == 0)
         return 1;
-    if (header.msg_controllen >= sizeof(struct cmsghdr) && control.header.cmsg_level == SOL_SOCKET &&
-            control.header.cmsg_type == SCM_RIGHTS && control.header.cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
-    if (got != (ssize_t)sizeof(*ret_message) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-            (fd >= 0 && ret_fd == NULL)) {
-        if (fd >= 0)
+    count = take_descriptors(&header, &control, &fd);
+    if (got != (ssize_t)sizeof(*ret_message) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || count > 1 ||
+            (count == 1 && ret_fd == NULL)) {
+        if (count == 1)
             (void)close(fd);
         return -EBADMSG;
     }
@@ -91,6 +108,17 @@ static int range_check(uint64_t offset, uint64_t length, uint64_t size)
     return offset <= size && length <= size - offset;
 }
 
+/* Ops that cannot do without a slot, and the one that fills one. */
+static int slots_check(const struct wire_op *op, uint32_t n_slots)
+{
+    if (op->slot >= (int32_t)n_slots || op->slot < -1)
+        return 0;
+    if (op->kind == WIRE_OP_SOURCE)
+        return op->number[1] < n_slots;
+    return op->slot >= 0 ||
+           (op->kind != WIRE_OP_SETNS && op->kind != WIRE_OP_BIND && op->kind != WIRE_OP_JOIN_ROOT);
+}
+
 int wire_plan_check(const void *blob, size_t size)
 {
     const struct wire_plan *plan = blob;
@@ -103,7 +131,7 @@ int wire_plan_check(const void *blob, size_t size)
         return -EBADMSG;
     ops = (const struct wire_op *)((const char *)blob + plan->ops);
     for (uint32_t i = 0; i < plan->n_ops; i++) {
-        if (ops[i].kind >= WIRE_OP_MAX_ || ops[i].slot >= (int32_t)plan->n_slots || ops[i].slot < -1 ||
+        if (ops[i].kind >= WIRE_OP_MAX_ || !slots_check(&ops[i], plan->n_slots) ||
                 ops[i].data % 8 != 0 || !range_check(ops[i].data, ops[i].data_length, size))
             return -EBADMSG;
         for (int t = 0; t < 4; t++)

@@ -112,6 +112,7 @@ const char *wire_op_name(enum wire_op_kind kind);
 #define WIRE_MOUNT_NO_SYMLINKS 1u    /* destination must be a real directory reached without links */
 #define WIRE_MOUNT_RECURSIVE_ATTR 2u /* attributes apply to submounts too */
 #define WIRE_MOUNT_RECURSIVE 4u      /* bind with submounts */
+#define WIRE_MOUNT_HOST_VIEW 8u      /* source or data are paths of the host */
 #define WIRE_MOUNT_PROPAGATION_SHIFT 32
 
 struct wire_op {
