@@ -104,7 +104,8 @@ static void start(struct result *result, char **argv, int index)
     result->start_ns = now_ns();
     result->pid = vfork();
     if (result->pid == 0) {
-        execvp(expanded[0], expanded);
+        if (expanded[0])
+            execvp(expanded[0], expanded);
         _exit(127);
     }
     if (result->pid < 0)

@@ -72,13 +72,13 @@ LC_API const char *lc_config_default(void);
 /* ---- running ---- */
 
 /* Flags of struct lc_options. */
-#define LC_LOG_STEPS 2u       /* log every step with its result; without it only lines that begin "warning: " */
+#define LC_LOG_STEPS 2u /* log every step with its result; without it only lines that begin "warning: " */
 #define LC_DIE_WITH_CALLER 1u /* the process is killed when the calling thread ends (foreground use) */
 
 struct lc_options {
-    size_t size;             /* sizeof(struct lc_options); unknown non-zero members are refused with -EINVAL */
-    const char *root;        /* directory of container.json, pid and start; NULL: the working directory */
-    const char *rootfs;      /* directory that becomes "/"; NULL: the working directory */
+    size_t size;        /* sizeof(struct lc_options); unknown non-zero members are refused with -EINVAL */
+    const char *root;   /* directory of container.json, pid and start; NULL: the working directory */
+    const char *rootfs; /* directory that becomes "/"; NULL: the working directory */
     const char *const *argv; /* command and arguments, NULL-terminated, at least one */
     const char *console;     /* path of a pty slave to use with tty, or NULL: the container makes one */
     int stdio[3];            /* descriptors for 0, 1 and 2 of the process; -1: /dev/null. Unused with tty. */
@@ -128,7 +128,7 @@ LC_API int lc_plan_text(const struct lc_config *config, const struct lc_options 
 LC_API int lc_state(const char *root, char **ret_json, struct lc_error **err);
 
 struct lc_check_result {
-    const char *key;  /* "/namespaces/0", "/cgroups/memory", ... */
+    const char *key; /* "/namespaces/0", "/cgroups/memory", ... */
     bool supported;
     const char *text; /* what is missing and how to get it, or a short remark; never NULL */
 };

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
-int __vsnprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, va_list args) FORMAT(5, 0);
+int __vsnprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, va_list args)
+        FORMAT(5, 0);
 int __snprintf_chk(char *out, size_t size, int flag, size_t room, const char *fmt, ...) FORMAT(5, 6);
 int __sprintf_chk(char *out, int flag, size_t room, const char *fmt, ...) FORMAT(4, 5);
 int __asprintf_chk(char **out, int flag, const char *fmt, ...) FORMAT(3, 4);

@@ -8,19 +8,22 @@
 static void print_usage(FILE *out)
 {
     (void)fputs("Usage: nsinit [OPTION...] COMMAND [OPTION...]\n"
-                "Runs a process in the container that container.json describes; the working directory is the rootfs.\n"
+                "Runs a process in the container that container.json describes; the working directory is the "
+                "rootfs.\n"
                 "\nCommands:\n",
             out);
     for (size_t i = 0; i < n_commands; i++)
         (void)fprintf(out, "  %-20s %s\n", commands[i].usage, commands[i].summary);
-    (void)fputs("\nOptions:\n"
-                "  --root DIR           where container.json is read and pid and start are written (default .)\n"
-                "  --log FILE|stderr|none  every step with its result (default none)\n"
-                "  --console PATH       use this pty slave as the container's console\n"
-                "  --lenient            ignore unknown keys in container.json\n"
-                "  --version, --help\n"
-                "\nExit status of exec: the command's; 128+N when it died by signal N; 126 found but not executable,\n"
-                "127 not found; 125 when nsinit itself failed.\n",
+    (void)fputs(
+            "\nOptions:\n"
+            "  --root DIR           where container.json is read and pid and start are written (default .)\n"
+            "  --log FILE|stderr|none  every step with its result (default none)\n"
+            "  --console PATH       use this pty slave as the container's console\n"
+            "  --lenient            ignore unknown keys in container.json\n"
+            "  --version, --help\n"
+            "\nExit status of exec: the command's; 128+N when it died by signal N; 126 found but not "
+            "executable,\n"
+            "127 not found; 125 when nsinit itself failed.\n",
             out);
 }
 

@@ -14,9 +14,9 @@
 struct arguments {
     const char *root, *log, *console;
     bool lenient, load, help, version, stats;
-    FILE *log_file;   /* NULL: only warnings, on stderr */
-    char **rest;      /* what follows the command word and its options, NULL-terminated */
-    int stdio[3];     /* 0, 1, 2, or -1 where the caller had them closed */
+    FILE *log_file; /* NULL: only warnings, on stderr */
+    char **rest;    /* what follows the command word and its options, NULL-terminated */
+    int stdio[3];   /* 0, 1, 2, or -1 where the caller had them closed */
 };
 
 struct command {
@@ -41,14 +41,16 @@ int options_parse(char ***argv, struct arguments *arguments);
 /* report.c */
 void report_errors(const struct lc_error *err); /* one line each, on stderr */
 int report_and_free(struct lc_error *err);      /* prints, frees, returns the exit status */
-int finish_output(void);                        /* flushes standard output: 0, or NSINIT_FAILED after a message */
+int finish_output(void); /* flushes standard output: 0, or NSINIT_FAILED after a message */
 void report_log(void *arguments, const char *line);
-int load_config(const struct arguments *arguments, struct lc_config **ret); /* 0, or the exit status after a message */
+int load_config(const struct arguments *arguments,
+        struct lc_config **ret); /* 0, or the exit status after a message */
 void fill_options(const struct arguments *arguments, struct lc_options *options);
 
 /* relay.c: until the process has ended: signals forwarded, the terminal's bytes carried both ways */
 struct relay;
-int relay_prepare(void); /* blocks what will be forwarded; before the process is started. A signalfd, or -1. */
+int relay_prepare(
+        void); /* blocks what will be forwarded; before the process is started. A signalfd, or -1. */
 int relay_run(struct lc_process *process, int signals, const struct arguments *arguments);
 
 /* terminal.c */

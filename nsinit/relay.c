@@ -36,8 +36,8 @@ struct relay {
 };
 
 /* Everything that a process can be told, except what the kernel says about ourselves. */
-static const int not_forwarded[] = { SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL,
-    SIGTRAP, SIGABRT, SIGSYS, SIGKILL, SIGSTOP };
+static const int not_forwarded[] = { SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS, SIGFPE,
+    SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGKILL, SIGSTOP };
 
 int relay_prepare(void)
 {
@@ -130,7 +130,8 @@ static bool process_ended(const struct relay *relay, short events)
 
     if (lc_process_pidfd(relay->process) >= 0)
         return events != 0;
-    return waitid(P_PID, (id_t)lc_process_pid(relay->process), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+    return waitid(P_PID, (id_t)lc_process_pid(relay->process), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) ==
+                   0 &&
            info.si_pid != 0;
 }
 

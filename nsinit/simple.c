@@ -18,7 +18,8 @@ int command_spec(const struct arguments *arguments)
 int command_init(const struct arguments *arguments)
 {
     (void)arguments;
-    (void)fputs("nsinit: init is the role of the child that libcontainer starts by itself; use exec\n", stderr);
+    (void)fputs(
+            "nsinit: init is the role of the child that libcontainer starts by itself; use exec\n", stderr);
     return NSINIT_FAILED;
 }
 

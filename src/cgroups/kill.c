@@ -79,7 +79,8 @@ static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
 /* All at once and without a race; not when we are in there ourselves, and not before Linux 5.14. */
 static void kill_at_once(const struct cgroup_group *group)
 {
-    struct group_dir dir = { .fd = openat(AT_FDCWD, group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
+    struct group_dir dir = { .fd = openat(
+                                     AT_FDCWD, group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
         .path = group->path };
 
     if (dir.fd >= 0)

@@ -123,7 +123,7 @@ static bool parse_mac(const char *text, uint8_t mac[6])
 
     if (strlen(text) != 17)
         return false;
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++) {
         int high = hex_digit(text[3 * i]), low = hex_digit(text[3 * i + 1]);
 
         if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))

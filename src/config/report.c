@@ -107,7 +107,7 @@ const char *quote(struct reader *reader, const char *text)
     size_t i;
 
     buffer_text(&out, "\"");
-    for (i = 0; text[i] != '\0' && i < QUOTE_MAX; i++) {
+    for (i = 0; i < QUOTE_MAX && text[i] != '\0'; i++) {
         unsigned char c = (unsigned char)text[i];
 
         /* C0, DEL, and C1 controls (0xc2 0x80-0x9f in UTF-8) would be obeyed by a terminal. */

@@ -64,7 +64,8 @@ void lc_error_free(struct lc_error *err)
     error_free(err);
 }
 
-static int config_options(const struct lc_config_options *given, struct config_options *ret, struct lc_error **err)
+static int config_options(
+        const struct lc_config_options *given, struct config_options *ret, struct lc_error **err)
 {
     if (given != NULL && given->size != sizeof(*given))
         return error_raise(err, &(struct error_site){ .stage = "config", .errnum = EINVAL },
@@ -82,8 +83,8 @@ int lc_config_load(const char *path, const struct lc_config_options *options, st
     return r < 0 ? r : config_load(AT_FDCWD, path, path, &internal, ret, err);
 }
 
-int lc_config_parse(const char *text, size_t length, const char *name, const struct lc_config_options *options,
-        struct lc_config **ret, struct lc_error **err)
+int lc_config_parse(const char *text, size_t length, const char *name,
+        const struct lc_config_options *options, struct lc_config **ret, struct lc_error **err)
 {
     struct config_options internal;
     int r = config_options(options, &internal, err);
@@ -117,8 +118,8 @@ static int take_options(const struct lc_options *given, struct lc_options *ret, 
 
         while (i < given->size && bytes[i] == 0)
             i++;
-        if (i >= given->size && (given->flags & ~(LC_DIE_WITH_CALLER | LC_LOG_STEPS)) == 0 && given->argv != NULL &&
-                given->argv[0] != NULL && given->argv[0][0] != '\0') {
+        if (i >= given->size && (given->flags & ~(LC_DIE_WITH_CALLER | LC_LOG_STEPS)) == 0 &&
+                given->argv != NULL && given->argv[0] != NULL && given->argv[0][0] != '\0') {
             memcpy(ret, given, known);
             return 0;
         }
@@ -170,8 +171,12 @@ int lc_exec(const struct lc_config *config, const struct lc_options *given, stru
     if (process == NULL)
         return error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
     process->log = (struct log){ options.log, options.log_data, (options.flags & LC_LOG_STEPS) != 0 };
-    process->session = (struct session){ .log = &process->log, .socket = -EBADF, .console = -EBADF, .pid = -1,
-        .pidfd = -EBADF, .spawn = { .pidfd = -EBADF } };
+    process->session = (struct session){ .log = &process->log,
+        .socket = -EBADF,
+        .console = -EBADF,
+        .pid = -1,
+        .pidfd = -EBADF,
+        .spawn = { .pidfd = -EBADF } };
     r = container_open(&process->container, options.root, options.rootfs, &process->log, err);
     if (r == 0)
         r = start_or_join(process, config, &options, err);
@@ -220,8 +225,8 @@ int lc_process_guard(struct lc_process *process, struct lc_error **err)
 {
     if (process->waited)
         return 0;
-    return guard_start(&process->guard, process->session.pidfd, process->joined ? NULL : &process->container.record,
-            err);
+    return guard_start(&process->guard, process->session.pidfd,
+            process->joined ? NULL : &process->container.record, err);
 }
 
 int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
@@ -234,7 +239,8 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
     }
     r = wait_process(process->session.pid, process->session.pidfd, &process->status);
     if (r < 0)
-        return error_raise(err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
+        return error_raise(
+                err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
     guard_end(&process->guard);
     process->waited = true;
     *ret_status = process->status;
@@ -275,7 +281,8 @@ int lc_plan_text(const struct lc_config *config, const struct lc_options *given,
         return r;
     if (realpath(options.root != NULL ? options.root : ".", container.root) == NULL ||
             realpath(options.rootfs != NULL ? options.rootfs : ".", container.rootfs) == NULL)
-        return error_raise(err, &(struct error_site){ .stage = "plan", .syscall = "realpath", .errnum = errno }, NULL);
+        return error_raise(
+                err, &(struct error_site){ .stage = "plan", .syscall = "realpath", .errnum = errno }, NULL);
     r = plan_for(&container, config, &options, &plan, err);
     if (r < 0) {
         if (err != NULL)

@@ -31,7 +31,7 @@ struct record {
     uint32_t namespaces;         /* own ones, NAMESPACE_BIT() */
     bool foreign_network;
     /* Without a pid namespace its processes are found by one of their own namespaces, else by their root. */
-    char mark[16];               /* "mnt", ..., "root", or "" */
+    char mark[16]; /* "mnt", ..., "root", or "" */
     unsigned long long mark_dev, mark_ino;
     struct cgroup_set groups;
     struct network_link *links;
@@ -40,8 +40,8 @@ struct record {
 
 struct container {
     char root[PATH_MAX], rootfs[PATH_MAX];
-    int root_fd;              /* directory of container.json, pid, start */
-    int state_fd, lock_fd;    /* state directory; the locked record file, -1 when not locked */
+    int root_fd;           /* directory of container.json, pid, start */
+    int state_fd, lock_fd; /* state directory; the locked record file, -1 when not locked */
     char record_name[64];
     const struct log *log;
     struct record record;
@@ -83,18 +83,18 @@ int netns_make(struct lc_error **err);
 /* spawn.c: one child program with exactly these descriptors */
 struct spawn {
     uint64_t clone_flags;
-    int cgroup_fd;           /* CLONE_INTO_CGROUP, or -1 */
-    bool placed;             /* out: the kernel put it there */
+    int cgroup_fd; /* CLONE_INTO_CGROUP, or -1 */
+    bool placed;   /* out: the kernel put it there */
     int stdio[3];
     const int *given;
     size_t n_given;
     int plan_fd, image_fd, child_socket;
-    char *const *argv;       /* of the image; NULL: the role that runs the plan */
-    bool vfork;              /* return only when the image runs */
-    bool wait_mapped;        /* user namespace: wait for MAPPED, then become root, before the image is executed */
-    void *stack;             /* out: to be unmapped when the child has executed the image */
-    pid_t pid;               /* out */
-    int pidfd;               /* out, -1 without */
+    char *const *argv; /* of the image; NULL: the role that runs the plan */
+    bool vfork;        /* return only when the image runs */
+    bool wait_mapped;  /* user namespace: wait for MAPPED, then become root, before the image is executed */
+    void *stack;       /* out: to be unmapped when the child has executed the image */
+    pid_t pid;         /* out */
+    int pidfd;         /* out, -1 without */
 };
 int spawn_child(struct spawn *spawn);
 void spawn_release(struct spawn *spawn);
@@ -105,7 +105,7 @@ struct session {
     const struct log *log;
     struct spawn spawn;
     int socket, console;
-    pid_t pid;               /* of the process itself: the fork's in a join */
+    pid_t pid; /* of the process itself: the fork's in a join */
     int pidfd;
     bool ready;
 };
@@ -120,13 +120,13 @@ void session_close(struct session *session);
 /* create.c, join.c */
 int container_create(struct container *container, const struct lc_config *config,
         const struct lc_options *options, struct session *session, struct lc_error **err);
-int container_join(struct container *container, const struct lc_config *config, const struct lc_options *options,
-        struct session *session, struct lc_error **err);
+int container_join(struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct session *session, struct lc_error **err);
 /* Opens what the plan asks the parent for. */
 int given_open(const struct lc_plan *plan, pid_t init, int *fds, struct lc_error **err);
 void given_close(int *fds, size_t count);
-int plan_for(const struct container *container, const struct lc_config *config, const struct lc_options *options,
-        struct lc_plan **ret, struct lc_error **err);
+int plan_for(const struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct lc_plan **ret, struct lc_error **err);
 
 /* wait.c */
 int wait_process(pid_t pid, int pidfd, int *ret_status);

@@ -27,8 +27,8 @@ static const char *protected_path(const struct container *container, char *path,
     return path;
 }
 
-int plan_for(const struct container *container, const struct lc_config *config, const struct lc_options *options,
-        struct lc_plan **ret, struct lc_error **err)
+int plan_for(const struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct lc_plan **ret, struct lc_error **err)
 {
     char path[PATH_MAX + 32];
     struct plan_options plan_options = {
@@ -56,8 +56,11 @@ static int check_capabilities(const struct lc_config *config, struct lc_error **
         return 0;
     name = capability_name(__builtin_ctzll(config->capabilities & ~bounding));
     return error_raise(err,
-            &(struct error_site){ .stage = "create", .op = "capabilities", .pointer = "/capabilities",
-                    .errnum = EPERM, .object = name,
+            &(struct error_site){ .stage = "create",
+                    .op = "capabilities",
+                    .pointer = "/capabilities",
+                    .errnum = EPERM,
+                    .object = name,
                     .hint = "leave it out, or start nsinit with it in its bounding set" },
             "the caller itself does not have this capability");
 }
@@ -117,8 +120,9 @@ static int child_netns(pid_t pid, struct lc_error **err)
     (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
     netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (netns < 0)
-        return error_raise(err, &(struct error_site){ .stage = "network", .syscall = "open", .object = path,
-                                        .errnum = errno },
+        return error_raise(err,
+                &(struct error_site){
+                        .stage = "network", .syscall = "open", .object = path, .errnum = errno },
                 NULL);
     return netns;
 }
@@ -194,8 +198,8 @@ static int host_half(struct container *container, const struct lc_config *config
 }
 
 /* Between the first side effect and the running program; the caller undoes all on failure. */
-static int start(struct container *container, const struct lc_config *config, const struct lc_options *options,
-        struct session *session, struct lc_error **err)
+static int start(struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct session *session, struct lc_error **err)
 {
     CLEAN_FD int group = -EBADF;
     int given[PLAN_GIVEN_MAX], r;

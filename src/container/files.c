@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int write_file(const struct container *container, const char *name, unsigned long long number,
-        struct lc_error **err)
+static int write_file(
+        const struct container *container, const char *name, unsigned long long number, struct lc_error **err)
 {
     char temporary[32], text[32];
     int fd, length = snprintf(text, sizeof(text), "%llu\n", number), saved;
@@ -21,7 +21,8 @@ static int write_file(const struct container *container, const char *name, unsig
     fd = openat(container->root_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0 && errno == EEXIST) {
         (void)unlinkat(container->root_fd, temporary, 0);
-        fd = openat(container->root_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        fd = openat(
+                container->root_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     }
     if (fd >= 0) {
         bool written = write(fd, text, (size_t)length) == length && fchmod(fd, 0644) == 0;
@@ -34,8 +35,12 @@ static int write_file(const struct container *container, const char *name, unsig
         errno = saved;
     }
     return error_raise(err,
-            &(struct error_site){ .stage = "state", .op = "write", .object = name, .errnum = errno,
-                    .hint = errno == EROFS || errno == EACCES ? "give a writable directory with --root" : NULL },
+            &(struct error_site){ .stage = "state",
+                    .op = "write",
+                    .object = name,
+                    .errnum = errno,
+                    .hint = errno == EROFS || errno == EACCES ? "give a writable directory with --root"
+                                                              : NULL },
             "%s", container->root);
 }
 
@@ -50,7 +55,8 @@ int files_write(const struct container *container, struct lc_error **err)
 void files_warn_stale(const struct container *container)
 {
     char text[32] = "";
-    CLEAN_FD int fd = openat(container->root_fd, "pid", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    CLEAN_FD int fd =
+            openat(container->root_fd, "pid", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0)
         return;

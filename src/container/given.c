@@ -62,7 +62,9 @@ int given_open(const struct lc_plan *plan, pid_t init, int *fds, struct lc_error
 
             given_close(fds, plan->n_given);
             return error_raise(err,
-                    &(struct error_site){ .stage = "acquire", .errnum = -r, .object = path,
+                    &(struct error_site){ .stage = "acquire",
+                            .errnum = -r,
+                            .object = path,
                             .syscall = plan->given[i].kind == GIVEN_TREE ? "open_tree" : "open",
                             .pointer = pointer != NULL && pointer[0] != '\0' ? pointer : NULL },
                     NULL);

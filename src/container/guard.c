@@ -14,7 +14,8 @@ static int open_ends(struct spawn *spawn, int *ret_null, int pipes[2], struct lc
         return spawn->image_fd;
     *ret_null = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
     if (*ret_null < 0 || pipe2(pipes, O_CLOEXEC) < 0)
-        return error_raise(err, &(struct error_site){ .stage = "guard", .syscall = "pipe2", .errnum = errno }, NULL);
+        return error_raise(
+                err, &(struct error_site){ .stage = "guard", .syscall = "pipe2", .errnum = errno }, NULL);
     return 0;
 }
 
@@ -46,7 +47,8 @@ int guard_start(struct guard *guard, int pidfd, const struct record *record, str
         spawn.vfork = true; /* what it needs of our memory lies on this stack */
         r = spawn_child(&spawn);
         if (r < 0)
-            (void)error_raise(err, &(struct error_site){ .stage = "guard", .syscall = "clone3", .errnum = -r }, NULL);
+            (void)error_raise(
+                    err, &(struct error_site){ .stage = "guard", .syscall = "clone3", .errnum = -r }, NULL);
     }
     spawn_release(&spawn);
     if (r < 0) {

@@ -29,7 +29,8 @@ const char *hint_clone(int errnum, uint64_t flags)
     if (errnum == ENOSPC || errnum == EUSERS)
         return "the limit of namespaces is reached: see /proc/sys/user/max_*_namespaces";
     if (errnum == EAGAIN)
-        return "no room for another process: see pids.max of the control group of this process, ulimit -u and "
+        return "no room for another process: see pids.max of the control group of this process, ulimit -u "
+               "and "
                "/proc/sys/kernel/pid_max";
     if (errnum == ENOMEM)
         return "no memory: see memory.max or memory.limit_in_bytes of the control group of this process";
@@ -56,18 +57,19 @@ static const struct {
     { WIRE_OP_RLIMIT, EPERM, "raising a hard limit needs CAP_SYS_RESOURCE, which nsinit does not have here" },
     { WIRE_OP_OOM_SCORE, EACCES, "lowering it needs CAP_SYS_RESOURCE, which nsinit does not have here" },
     { WIRE_OP_OOM_SCORE, EPERM, "lowering it needs CAP_SYS_RESOURCE, which nsinit does not have here" },
-    { WIRE_OP_ROOTFS, EINVAL, "a root on ramfs cannot be pivoted away from: set no_pivot_root" },
+    { WIRE_OP_DETACH_HOST, EINVAL, "a root on ramfs cannot be pivoted away from: set no_pivot_root" },
     { WIRE_OP_MOUNT, ENODEV, "see /proc/filesystems; a module may have to be loaded" },
     { WIRE_OP_MOUNT, EINVAL, "an option is not known to this file system, or the source is missing" },
-    { WIRE_OP_MOUNT, EPERM, "in a user namespace only some file systems can be mounted; bind what the host has" },
+    { WIRE_OP_MOUNT, EPERM,
+            "in a user namespace only some file systems can be mounted; bind what the host has" },
     { WIRE_OP_SOURCE, ENOENT, "the source of a mount must exist on the host" },
     { WIRE_OP_CWD, ENOENT, "make the directory in the rootfs, or change working_dir" },
     { WIRE_OP_USER, ENOENT, "use a number, or add the name to the container's files" },
     { WIRE_OP_SYSCTL, ENOENT, "this kernel has no such setting" },
     { WIRE_OP_FORK, EAGAIN, "no room for another process: see pids.max of the container's control group" },
     { WIRE_OP_FORK, ENOMEM, "the container is ending, or its control group has no memory left" },
-    { WIRE_OP_CAPABILITIES, EINVAL, "the user or a group has no place in uid_mappings or gid_mappings" },
-    { WIRE_OP_CAPABILITIES, EAGAIN, "the user has too many processes: see rlimits, RLIMIT_NPROC" },
+    { WIRE_OP_IDENTITY, EINVAL, "the user or a group has no place in uid_mappings or gid_mappings" },
+    { WIRE_OP_IDENTITY, EAGAIN, "the user has too many processes: see rlimits, RLIMIT_NPROC" },
     { WIRE_OP_CONSOLE, ENOSPC, "no pty left: see /proc/sys/kernel/pty/max" },
     { WIRE_OP_EXEC, ENOENT, "the command is looked up inside the container, along the PATH of environment" },
     { WIRE_OP_EXEC, EACCES, "the file needs x for this user, and so does every directory above it" },
@@ -79,7 +81,8 @@ void hint_add(struct lc_error *err, const struct wire_message *message, const st
     enum wire_op_kind kind = message->op < plan->n_ops ? plan->ops[message->op].kind : WIRE_OP_MAX_;
 
     if (kind == WIRE_OP_UNSHARE) {
-        error_add(err, &(struct error_site){ .hint = hint_clone(message->errnum, plan->ops[message->op].number[0]) });
+        error_add(err, &(struct error_site){
+                               .hint = hint_clone(message->errnum, plan->ops[message->op].number[0]) });
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(hints); i++)

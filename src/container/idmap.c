@@ -21,11 +21,15 @@ static int write_map(pid_t pid, const char *name, const char *text, size_t lengt
     if (put == (ssize_t)length)
         return 0;
     return error_raise(err,
-            &(struct error_site){ .stage = "create", .op = "user namespace", .syscall = "write", .object = path,
-                    .pointer = pointer, .errnum = put < 0 ? errno : EIO,
-                    .hint = put < 0 && errno == EPERM ?
-                                    "an ordinary user can only map his own id, one entry of size 1" :
-                                    NULL },
+            &(struct error_site){ .stage = "create",
+                    .op = "user namespace",
+                    .syscall = "write",
+                    .object = path,
+                    .pointer = pointer,
+                    .errnum = put < 0 ? errno : EIO,
+                    .hint = put < 0 && errno == EPERM
+                                    ? "an ordinary user can only map his own id, one entry of size 1"
+                                    : NULL },
             NULL);
 }
 

@@ -25,6 +25,7 @@ extern const char lc_init_image_end[] __attribute__((visibility("hidden")));
 
 static int fill(int fd)
 {
+    /* cppcheck-suppress comparePointers ; two marks of one object */
     size_t size = (size_t)(lc_init_image_end - lc_init_image), at = 0;
 
     while (at < size) {
@@ -48,15 +49,17 @@ int image_open(struct lc_error **err)
         fd = sys_memfd_create("nsinit-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return error_raise(err,
-                &(struct error_site){ .stage = "spawn", .syscall = "memfd_create", .errnum = -fd,
-                        .hint = fd == -EACCES ? "the sysctl vm.memfd_noexec=2 forbids executable memory files" :
-                                                NULL },
+                &(struct error_site){ .stage = "spawn",
+                        .syscall = "memfd_create",
+                        .errnum = -fd,
+                        .hint = fd == -EACCES ? "the sysctl vm.memfd_noexec=2 forbids executable memory files"
+                                              : NULL },
                 NULL);
     r = fill(fd);
     if (r < 0) {
         fd_close(&fd);
-        return error_raise(err, &(struct error_site){ .stage = "spawn", .syscall = "write", .object = "memfd",
-                                        .errnum = -r },
+        return error_raise(err,
+                &(struct error_site){ .stage = "spawn", .syscall = "write", .object = "memfd", .errnum = -r },
                 NULL);
     }
     return fd;

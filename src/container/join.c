@@ -5,8 +5,8 @@
 
 #include <errno.h>
 
-static int enter(struct container *container, const struct lc_config *config, const struct lc_options *options,
-        struct session *session, struct lc_error **err)
+static int enter(struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct session *session, struct lc_error **err)
 {
     const struct record *record = &container->record;
     CLEAN_FD int group = -EBADF;
@@ -18,7 +18,8 @@ static int enter(struct container *container, const struct lc_config *config, co
         return r;
     /* Looked at again after opening: what was opened belongs to the container, not to a later user of its pid. */
     if (!identity_alive(&record->init))
-        r = error_raise(err, &(struct error_site){ .stage = "join", .errnum = ESRCH }, "the container has just ended");
+        r = error_raise(err, &(struct error_site){ .stage = "join", .errnum = ESRCH },
+                "the container has just ended");
     if (r == 0)
         r = cgroup_open_v2(&record->groups, &group, err);
     if (r == 0)
@@ -33,8 +34,8 @@ static int enter(struct container *container, const struct lc_config *config, co
     return r;
 }
 
-int container_join(struct container *container, const struct lc_config *config, const struct lc_options *options,
-        struct session *session, struct lc_error **err)
+int container_join(struct container *container, const struct lc_config *config,
+        const struct lc_options *options, struct session *session, struct lc_error **err)
 {
     struct plan_options plan_options = {
         .rootfs = container->rootfs,

@@ -14,7 +14,8 @@ static bool look(pid_t pid, const char *mark, struct stat *ret)
 {
     char path[64];
 
-    (void)snprintf(path, sizeof(path), strcmp(mark, "root") == 0 ? "/proc/%d/%s" : "/proc/%d/ns/%s", (int)pid, mark);
+    (void)snprintf(
+            path, sizeof(path), strcmp(mark, "root") == 0 ? "/proc/%d/%s" : "/proc/%d/ns/%s", (int)pid, mark);
     return stat(path, ret) == 0;
 }
 
@@ -62,7 +63,8 @@ void mark_kill(const struct record *record, int timeout_ms)
     if (record->mark[0] == '\0' || record->mark_ino == 0)
         return;
     /* Never by a mark that we carry ourselves. */
-    if (look(getpid(), record->mark, &own) && own.st_dev == record->mark_dev && own.st_ino == record->mark_ino)
+    if (look(getpid(), record->mark, &own) && own.st_dev == record->mark_dev &&
+            own.st_ino == record->mark_ino)
         return;
     proc = opendir("/proc");
     if (proc == NULL)

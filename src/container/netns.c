@@ -27,7 +27,8 @@ __attribute__((no_sanitize("address", "undefined"))) static int helper(void *dat
 
 int netns_make(struct lc_error **err)
 {
-    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    char *stack =
+            mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     volatile long result = -ENOMEM;
     sigset_t all, before;
     int pid;
@@ -46,8 +47,12 @@ int netns_make(struct lc_error **err)
     }
     if (result >= 0)
         return (int)result;
-    return error_raise(err, &(struct error_site){ .stage = "create", .op = "network namespace", .syscall = "unshare",
-                                    .pointer = "/namespaces", .errnum = (int)-result,
-                                    .hint = hint_clone((int)-result, CLONE_NEWNET) },
+    return error_raise(err,
+            &(struct error_site){ .stage = "create",
+                    .op = "network namespace",
+                    .syscall = "unshare",
+                    .pointer = "/namespaces",
+                    .errnum = (int)-result,
+                    .hint = hint_clone((int)-result, CLONE_NEWNET) },
             NULL);
 }

@@ -52,13 +52,19 @@ int container_reclaim(struct container *container, struct lc_error **err)
         r = cgroup_remove(&record->groups, END_TIMEOUT_MS);
     }
     if (r < 0)
-        (void)error_raise(err, &(struct error_site){ .stage = "cleanup", .op = "cgroup", .errnum = -r,
-                                       .object = record->groups.count > 0 ? record->groups.groups[0].path : NULL },
+        (void)error_raise(err,
+                &(struct error_site){ .stage = "cleanup",
+                        .op = "cgroup",
+                        .errnum = -r,
+                        .object = record->groups.count > 0 ? record->groups.groups[0].path : NULL },
                 "the control group cannot be removed");
     files_remove(container);
     if (unlinkat(container->state_fd, container->record_name, 0) < 0 && r == 0)
-        r = error_raise(err, &(struct error_site){ .stage = "cleanup", .syscall = "unlinkat", .errnum = errno,
-                                     .object = container->record_name },
+        r = error_raise(err,
+                &(struct error_site){ .stage = "cleanup",
+                        .syscall = "unlinkat",
+                        .errnum = errno,
+                        .object = container->record_name },
                 NULL);
     record_done(record);
     return r;

@@ -9,7 +9,8 @@
 
 static void format_identity(struct buffer *out, const char *name, const struct identity *identity)
 {
-    buffer_printf(out, "  \"%s\": {\"pid\": %d, \"start\": %llu},\n", name, (int)identity->pid, identity->start);
+    buffer_printf(
+            out, "  \"%s\": {\"pid\": %d, \"start\": %llu},\n", name, (int)identity->pid, identity->start);
 }
 
 static void format_groups(struct buffer *out, const struct cgroup_set *set)
@@ -32,7 +33,8 @@ static void format_inner(struct buffer *out, const struct record *record)
 {
     format_identity(out, "owner", &record->owner);
     buffer_printf(out, "  \"foreign_network\": %s,\n", record->foreign_network ? "true" : "false");
-    buffer_printf(out, "  \"mark\": [\"%s\", %llu, %llu]\n}\n", record->mark, record->mark_dev, record->mark_ino);
+    buffer_printf(
+            out, "  \"mark\": [\"%s\", %llu, %llu]\n}\n", record->mark, record->mark_dev, record->mark_ino);
     buffer_printf(out, "%*s\n", (int)(1023 - out->length % 1024), "");
 }
 
@@ -110,7 +112,8 @@ static bool is_group(const char *path, const char *mount)
 {
     size_t length = mount != NULL ? strlen(mount) : 0;
 
-    if (path == NULL || length < 2 || mount[0] != '/' || strncmp(path, mount, length) != 0 || path[length] != '/')
+    if (path == NULL || length < 2 || mount[0] != '/' || strncmp(path, mount, length) != 0 ||
+            path[length] != '/')
         return false;
     for (const char *part = path; *part != '\0';) {
         size_t size = strcspn(++part, "/");

@@ -18,7 +18,8 @@
 
 static int raise_call(struct lc_error **err, const char *call, int result)
 {
-    return error_raise(err, &(struct error_site){ .stage = "spawn", .syscall = call, .errnum = -result }, NULL);
+    return error_raise(
+            err, &(struct error_site){ .stage = "spawn", .syscall = call, .errnum = -result }, NULL);
 }
 
 static int plan_memory(const struct lc_plan *plan, struct lc_error **err)
@@ -72,17 +73,26 @@ int session_start(struct session *session, const struct lc_options *options, con
         return raise_call(err, "socketpair", -errno);
     session->socket = pair[0];
     child = pair[1];
-    *spawn = (struct spawn){ .clone_flags = session->plan->clone_flags, .cgroup_fd = cgroup_fd, .given = given,
-        .n_given = session->plan->n_given, .plan_fd = plan, .image_fd = image, .child_socket = child,
+    *spawn = (struct spawn){ .clone_flags = session->plan->clone_flags,
+        .cgroup_fd = cgroup_fd,
+        .given = given,
+        .n_given = session->plan->n_given,
+        .plan_fd = plan,
+        .image_fd = image,
+        .child_socket = child,
         .wait_mapped = session->plan->map_ids };
     r = fill_stdio(spawn, options, &null);
     if (r < 0)
         return raise_call(err, "open", r);
     r = spawn_child(spawn);
     if (r < 0)
-        return error_raise(err, &(struct error_site){ .stage = "spawn", .op = "clone", .syscall = "clone3",
-                                        .pointer = "/namespaces", .errnum = -r,
-                                        .hint = hint_clone(-r, spawn->clone_flags) },
+        return error_raise(err,
+                &(struct error_site){ .stage = "spawn",
+                        .op = "clone",
+                        .syscall = "clone3",
+                        .pointer = "/namespaces",
+                        .errnum = -r,
+                        .hint = hint_clone(-r, spawn->clone_flags) },
                 NULL);
     session->pid = spawn->pid;
     session->pidfd = spawn->pidfd;
@@ -128,7 +138,8 @@ static int child_error(struct session *session, const struct wire_message *messa
     int r = error_raise(err, &site, "%s", message->detail);
 
     log_ops(session, message->op);
-    log_line(session->log, "child %s: %s %s: %s", site.op, message->syscall, message->object, strerror(message->errnum));
+    log_line(session->log, "child %s: %s %s: %s", site.op, message->syscall, message->object,
+            strerror(message->errnum));
 
     if (err != NULL)
         hint_add(*err, message, session->plan);
@@ -143,10 +154,11 @@ static int child_vanished(struct session *session, struct lc_error **err)
         status = -1;
     session->pid = -1;
     return error_raise(err,
-            &(struct error_site){ .stage = "create", .errnum = EPIPE,
-                    .hint = status == 128 + SIGKILL ?
-                                    "somebody killed it, or a memory limit was too small for the start itself" :
-                                    NULL },
+            &(struct error_site){ .stage = "create",
+                    .errnum = EPIPE,
+                    .hint = status == 128 + SIGKILL ? "somebody killed it, or a memory limit was too small "
+                                                      "for the start itself"
+                                                    : NULL },
             "the container's process ended during set-up with status %d", status);
 }
 
@@ -209,8 +221,8 @@ int session_until(struct session *session, enum wire_message_type until, struct 
             r = -EPROTO;
         }
         if (r < 0)
-            return error_raise(err, &(struct error_site){ .stage = "create", .errnum = -r }, "unexpected message %s",
-                    wire_message_name(message.type));
+            return error_raise(err, &(struct error_site){ .stage = "create", .errnum = -r },
+                    "unexpected message %s", wire_message_name(message.type));
     }
 }
 

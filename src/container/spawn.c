@@ -17,26 +17,28 @@
 #define STACK_SIZE ((size_t)64 * 1024)
 
 /* Tells the parent why there will be no child program. `message` lies on the child's own stack. */
-static void report(const struct spawn *spawn, struct wire_message *message, const char *call, size_t length, long r)
+static void report(int socket, struct wire_message *message, const char *call, size_t length, long r)
 {
     message->type = WIRE_ERROR;
     message->op = UINT32_MAX;
     message->errnum = (int32_t)-r;
     for (size_t i = 0; i < length; i++)
         message->syscall[i] = call[i];
-    (void)sys_raw(SYS_sendto, spawn->child_socket, (long)message, sizeof(*message), MSG_NOSIGNAL, 0);
+    (void)sys_raw(SYS_sendto, socket, (long)message, sizeof(*message), MSG_NOSIGNAL, 0);
 }
-#define REPORT(spawn, message, call, r) report(spawn, message, call, sizeof(call) - 1, r)
+#define REPORT(socket, message, call, r) report(socket, message, call, sizeof(call) - 1, r)
 
 /* First everything up and out of the way, then down into place. */
 static long place_descriptors(const struct spawn *spawn, int *moved)
 {
     long base = (long)(WIRE_FD_FIRST + spawn->n_given), r;
     size_t count = 0;
-    const int fixed[] = { spawn->stdio[0], spawn->stdio[1], spawn->stdio[2], spawn->child_socket, spawn->plan_fd };
+    const int fixed[] = { spawn->stdio[0], spawn->stdio[1], spawn->stdio[2], spawn->child_socket,
+        spawn->plan_fd };
 
     for (size_t i = 0; i < WIRE_FD_FIRST + spawn->n_given; i++) {
-        r = sys_raw(SYS_fcntl, i < WIRE_FD_FIRST ? fixed[i] : spawn->given[i - WIRE_FD_FIRST], F_DUPFD_CLOEXEC, base, 0, 0);
+        r = sys_raw(SYS_fcntl, i < WIRE_FD_FIRST ? fixed[i] : spawn->given[i - WIRE_FD_FIRST],
+                F_DUPFD_CLOEXEC, base, 0, 0);
         if (r < 0)
             return r;
         moved[count++] = (int)r;
@@ -74,27 +76,29 @@ __attribute__((no_sanitize("address", "undefined"))) static int child(void *data
     if (spawn->wait_mapped) {
         r = become_mapped_root(spawn, &message);
         if (r < 0) {
-            REPORT(spawn, &message, "setresuid", r);
+            REPORT(spawn->child_socket, &message, "setresuid", r);
             return 1;
         }
     }
-    image = sys_raw(SYS_fcntl, spawn->image_fd, F_DUPFD_CLOEXEC, (long)(WIRE_FD_FIRST + spawn->n_given), 0, 0);
+    image = sys_raw(
+            SYS_fcntl, spawn->image_fd, F_DUPFD_CLOEXEC, (long)(WIRE_FD_FIRST + spawn->n_given), 0, 0);
     r = image < 0 ? image : place_descriptors(spawn, moved);
     if (r < 0) {
-        REPORT(spawn, &message, "dup3", r);
+        REPORT(spawn->child_socket, &message, "dup3", r);
         return 1;
     }
     r = sys_raw(SYS_execveat, image, (long)"", spawn->argv != NULL ? (long)spawn->argv : (long)argv,
             (long)envp, AT_EMPTY_PATH);
-    (void)sys_raw(SYS_sendto, WIRE_FD_SOCKET, (long)&message, 0, MSG_NOSIGNAL, 0);
-    REPORT(spawn, &message, "execveat", r);
+    /* The numbers that the parent knows are taken by now. */
+    REPORT(WIRE_FD_SOCKET, &message, "execveat", r);
     return 1;
 }
 
 /* Kernels before 5.3: no clone3, so no CLONE_INTO_CGROUP, and the time namespace has no flag bit here. */
 static long clone_old(struct spawn *spawn, char *stack)
 {
-    unsigned long flags = (unsigned long)spawn->clone_flags | CLONE_VM | SIGCHLD | (spawn->vfork ? CLONE_VFORK : 0);
+    unsigned long flags =
+            (unsigned long)spawn->clone_flags | CLONE_VM | SIGCHLD | (spawn->vfork ? CLONE_VFORK : 0);
     long pid;
 
     if ((spawn->clone_flags & CLONE_NEWTIME) != 0)
@@ -110,7 +114,8 @@ static long clone_old(struct spawn *spawn, char *stack)
 static long clone_new(struct spawn *spawn, char *stack)
 {
     struct clone_args args = {
-        .flags = spawn->clone_flags | CLONE_VM | (spawn->vfork ? CLONE_VFORK : 0) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        .flags = spawn->clone_flags | CLONE_VM | (spawn->vfork ? CLONE_VFORK : 0) | CLONE_PIDFD |
+                 CLONE_CLEAR_SIGHAND,
         .pidfd = (uint64_t)(uintptr_t)&spawn->pidfd,
         .exit_signal = SIGCHLD,
         .stack = (uint64_t)(uintptr_t)stack,

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RECORD_MAX (256 * 1024)
+#define RECORD_MAX ((off_t)256 * 1024)
 
 static void state_path(char *path, size_t size)
 {
@@ -35,18 +35,22 @@ static int open_state(struct container *container, struct lc_error **err)
     container->state_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (container->state_fd < 0 && errno == ENOENT) {
         if (mkdir(path, 0700) < 0 && errno != EEXIST)
-            return error_raise(err, &(struct error_site){ .stage = "state", .syscall = "mkdir", .object = path,
-                                            .errnum = errno },
+            return error_raise(err,
+                    &(struct error_site){
+                            .stage = "state", .syscall = "mkdir", .object = path, .errnum = errno },
                     NULL);
         container->state_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (container->state_fd < 0)
         return error_raise(err,
-                &(struct error_site){ .stage = "state", .syscall = "open", .object = path, .errnum = errno }, NULL);
+                &(struct error_site){ .stage = "state", .syscall = "open", .object = path, .errnum = errno },
+                NULL);
     if (fstat(container->state_fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 0077) != 0) {
         /* Whoever can write here can make us join or kill anything. */
         return error_raise(err,
-                &(struct error_site){ .stage = "state", .object = path, .errnum = EPERM,
+                &(struct error_site){ .stage = "state",
+                        .object = path,
+                        .errnum = EPERM,
                         .hint = "it must be a directory of the caller with mode 0700" },
                 "the state directory is not safe");
     }
@@ -60,17 +64,29 @@ int container_open(struct container *container, const char *root, const char *ro
 
     *container = (struct container){ .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .log = log };
     if (realpath(root != NULL ? root : ".", container->root) == NULL)
-        return error_raise(err, &(struct error_site){ .stage = "state", .op = "root directory", .syscall = "realpath",
-                                        .object = root, .errnum = errno },
+        return error_raise(err,
+                &(struct error_site){ .stage = "state",
+                        .op = "root directory",
+                        .syscall = "realpath",
+                        .object = root,
+                        .errnum = errno },
                 NULL);
     if (realpath(rootfs != NULL ? rootfs : ".", container->rootfs) == NULL)
-        return error_raise(err, &(struct error_site){ .stage = "state", .op = "rootfs", .syscall = "realpath",
-                                        .object = rootfs, .errnum = errno },
+        return error_raise(err,
+                &(struct error_site){ .stage = "state",
+                        .op = "rootfs",
+                        .syscall = "realpath",
+                        .object = rootfs,
+                        .errnum = errno },
                 NULL);
     container->root_fd = openat(AT_FDCWD, container->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (container->root_fd < 0 || fstat(container->root_fd, &st) < 0)
-        return error_raise(err, &(struct error_site){ .stage = "state", .op = "root directory", .syscall = "open",
-                                        .object = container->root, .errnum = errno },
+        return error_raise(err,
+                &(struct error_site){ .stage = "state",
+                        .op = "root directory",
+                        .syscall = "open",
+                        .object = container->root,
+                        .errnum = errno },
                 NULL);
     (void)snprintf(container->record_name, sizeof(container->record_name), "%llx-%llx.json",
             (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
@@ -92,7 +108,8 @@ int container_lock(struct container *container, struct lc_error **err)
     if (container->lock_fd >= 0)
         return 0;
     for (;;) {
-        int fd = openat(container->state_fd, container->record_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int fd = openat(
+                container->state_fd, container->record_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
         if (fd < 0)
             break;
@@ -110,8 +127,12 @@ int container_lock(struct container *container, struct lc_error **err)
         }
         fd_close(&fd);
     }
-    return error_raise(err, &(struct error_site){ .stage = "state", .op = "lock", .syscall = "open",
-                                    .object = container->record_name, .errnum = errno },
+    return error_raise(err,
+            &(struct error_site){ .stage = "state",
+                    .op = "lock",
+                    .syscall = "open",
+                    .object = container->record_name,
+                    .errnum = errno },
             NULL);
 }
 
@@ -135,8 +156,12 @@ int record_write(struct container *container, struct lc_error **err)
     length = strlen(text);
     /* One write, never shorter than the one before: members are only added. */
     if (pwrite(container->lock_fd, text, length, 0) != (ssize_t)length)
-        return error_raise(err, &(struct error_site){ .stage = "state", .op = "record", .syscall = "pwrite",
-                                        .object = container->record_name, .errnum = errno },
+        return error_raise(err,
+                &(struct error_site){ .stage = "state",
+                        .op = "record",
+                        .syscall = "pwrite",
+                        .object = container->record_name,
+                        .errnum = errno },
                 NULL);
     return 0;
 }
@@ -153,8 +178,9 @@ int record_read(struct container *container, struct lc_error **err)
     text = calloc(1, (size_t)st.st_size + 1);
     if (text == NULL)
         return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOMEM }, NULL);
-    r = pread(container->lock_fd, text, (size_t)st.st_size, 0) == st.st_size ? record_parse(text, &container->record) :
-                                                                               -EIO;
+    r = pread(container->lock_fd, text, (size_t)st.st_size, 0) == st.st_size
+                ? record_parse(text, &container->record)
+                : -EIO;
     if (r < 0) {
         log_warning(container->log, "the record %s is damaged and ignored", container->record_name);
         record_done(&container->record);

@@ -23,8 +23,12 @@ int targets_make(const struct container *container, const struct lc_config *conf
     CLEAN_FD int rootfs = openat(AT_FDCWD, container->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (rootfs < 0)
-        return error_raise(err, &(struct error_site){ .stage = "create", .op = "rootfs", .syscall = "open",
-                                        .object = container->rootfs, .errnum = errno },
+        return error_raise(err,
+                &(struct error_site){ .stage = "create",
+                        .op = "rootfs",
+                        .syscall = "open",
+                        .object = container->rootfs,
+                        .errnum = errno },
                 NULL);
     for (size_t i = 0; i < ARRAY_SIZE(always); i++)
         make_target(rootfs, always[i], PATH_MAKE_DIRECTORY);

@@ -109,8 +109,9 @@ static int new_pty(struct init *init, int *ret_master, int *ret_slave)
         init_detail(init, "it is not the pty multiplexer (5:2) of a devpts file system");
         return init_fail(init, "fstat", "/dev/pts/ptmx", -ENOTTY);
     }
-    slave = ioctl(master, TIOCSPTLCK, &unlock) < 0 ? -1 :
-                                                     ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    slave = ioctl(master, TIOCSPTLCK, &unlock) < 0
+                    ? -1
+                    : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave < 0) {
         int r = -errno;
 
@@ -132,8 +133,8 @@ static int bind_console(struct init *init)
     if (request.target < 0)
         return init_fail(init, "openat2", request.destination, request.target);
     request.source = init_source(init, init->console, "", false);
-    r = request.source < 0 ? init_fail(init, "open_tree", request.destination, request.source) :
-                             init_bind(init, &request);
+    r = request.source < 0 ? init_fail(init, "open_tree", request.destination, request.source)
+                           : init_bind(init, &request);
     init_close(&request.source);
     (void)close(request.target);
     return r;

@@ -27,37 +27,51 @@ static void describe_denied(struct init *init, const char *path, const struct st
     init_detail(init, ")");
 }
 
+/* Below a root of the container's, never outside of it, not even to look. */
+static int look(int at, const char *path)
+{
+    int fd = at == AT_FDCWD ? openat(at, path, O_PATH | O_CLOEXEC) : path_open(at, path, PATH_MUST_EXIST, false);
+
+    if (at == AT_FDCWD && fd < 0)
+        return -errno;
+    return fd;
+}
+
+static void describe_missing(struct init *init, int at, const char *path, int errnum)
+{
+    struct stat st;
+    bool dangling = at == AT_FDCWD && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+    init_detail(init, path);
+    init_detail(init, dangling ? " is a dangling symbolic link" : " does not exist");
+    if (errnum == EACCES || errnum == EPERM)
+        say_number(init, ", and cannot be made by uid ", geteuid(), 10);
+}
+
 /* True when something was said. */
 static bool diagnose_component(struct init *init, int at, const char *path, bool last, int errnum)
 {
     struct stat st;
-    const char *shown = path;
+    int fd = look(at, path);
+    bool said = true;
 
-    if (fstatat(at, path, &st, 0) < 0) {
-        if (errno != ENOENT && errno != ENOTDIR)
-            return false;
-        init_detail(init, shown);
-        if (errno == ENOTDIR) {
-            init_detail(init, " is below something that is not a directory");
-        } else {
-            bool dangling = fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
-
-            init_detail(init, dangling ? " is a dangling symbolic link" : " does not exist");
-            if (errnum == EACCES || errnum == EPERM)
-                say_number(init, ", and cannot be made by uid ", geteuid(), 10);
-        }
+    if (fd == -ENOENT) {
+        describe_missing(init, at, path, errnum);
         return true;
     }
-    if (!last && !S_ISDIR(st.st_mode)) {
-        init_detail(init, shown);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        said = false;
+    } else if (!last && !S_ISDIR(st.st_mode)) {
+        init_detail(init, path);
         init_detail(init, " is not a directory");
-        return true;
+    } else if (faccessat(fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0 && errno == EACCES &&
+               (S_ISDIR(st.st_mode) || last)) {
+        describe_denied(init, path, &st, " lacks x");
+    } else {
+        said = false;
     }
-    if (faccessat(at, path, X_OK, AT_EACCESS) < 0 && errno == EACCES && (S_ISDIR(st.st_mode) || last)) {
-        describe_denied(init, shown, &st, " lacks x");
-        return true;
-    }
-    return false;
+    init_close(&fd);
+    return said;
 }
 
 void init_diagnose_path(struct init *init, int at, const char *path, int errnum)
@@ -147,8 +161,8 @@ void init_diagnose_exec(struct init *init, const char *path, int errnum)
     if (errnum == ENOENT || errnum == ENOTDIR) {
         if (strchr(path, '/') == NULL || access(path, F_OK) < 0) {
             init->failure.outcome = WIRE_NOT_FOUND;
-            init_detail(init, strchr(path, '/') == NULL ? "not found along the container's PATH" :
-                                                          "not found in the container");
+            init_detail(init, strchr(path, '/') == NULL ? "not found along the container's PATH"
+                                                        : "not found in the container");
             return;
         }
         diagnose_interpreter(init, path);

@@ -105,7 +105,8 @@ static int find_user(struct init *init, struct reader *reader, const char *user)
     init_close(&reader->fd);
     if (found || number || strcmp(user, "root") == 0)
         return 0;
-    init_detail(init, r > 0 ? "the container has no /etc/passwd" : "no such user in the container's /etc/passwd");
+    init_detail(
+            init, r > 0 ? "the container has no /etc/passwd" : "no such user in the container's /etc/passwd");
     return init_fail(init, "user", user, -ENOENT);
 }
 
@@ -130,7 +131,8 @@ static int find_group(struct init *init, struct reader *reader, const char *grou
     init_close(&reader->fd);
     if (found)
         return 0;
-    init_detail(init, r > 0 ? "the container has no /etc/group" : "no such group in the container's /etc/group");
+    init_detail(
+            init, r > 0 ? "the container has no /etc/group" : "no such group in the container's /etc/group");
     return init_fail(init, "group", group, -ENOENT);
 }
 
@@ -186,8 +188,10 @@ int step_user(struct init *init, const struct wire_op *op)
     return r;
 }
 
-static int drop_bounding(struct init *init, uint64_t kept)
+int step_bounding(struct init *init, const struct wire_op *op)
 {
+    uint64_t kept = op->number[0];
+
     for (int cap = 0; cap < 64; cap++) {
         if ((kept >> cap & 1) != 0)
             continue;
@@ -210,11 +214,13 @@ static int fail_id(struct init *init, const char *call, const char *kind, uint32
 }
 
 /* The system calls themselves: the library's forms look for other threads first, and there are none. */
-static int set_ids(struct init *init, bool setgroups_denied)
+int step_identity(struct init *init, const struct wire_op *op)
 {
+    bool setgroups_denied = op->number[0] != 0;
     uid_t real, effective, saved;
 
-    if (syscall(SYS_setgroups, init->n_groups, init->groups) < 0 && !(setgroups_denied && init->n_groups == 0))
+    if (syscall(SYS_setgroups, init->n_groups, init->groups) < 0 &&
+            !(setgroups_denied && init->n_groups == 0))
         return init_fail(init, "setgroups", NULL, -errno);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return init_fail(init, "prctl", "PR_SET_KEEPCAPS", -errno);
@@ -232,12 +238,7 @@ int step_capabilities(struct init *init, const struct wire_op *op)
 {
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct now[2], want[2];
-    int r = drop_bounding(init, op->number[0]);
 
-    if (r == 0)
-        r = set_ids(init, op->number[1] != 0);
-    if (r < 0)
-        return r;
     if (syscall(SYS_capget, &header, now) < 0)
         return init_fail(init, "capget", NULL, -errno);
     for (int half = 0; half < 2; half++) {

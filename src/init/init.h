@@ -16,17 +16,15 @@
 struct init {
     const char *blob;
     const struct wire_plan *plan;
-    int host_root;  /* O_PATH of the host's "/", until detach-host; cwd while mounts are made */
-    int root;       /* O_PATH of the container's "/" */
-    int console;    /* slave of the console's pty, -1: none */
-    int null;       /* O_PATH of the host's verified /dev/null, -1: not opened yet */
-    bool old_mounts;  /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
-    bool no_pivot;
-    bool root_not_private; /* no mount_setattr: made private after the pivot */
+    int host_root;   /* O_PATH of the host's "/", until detach-host; cwd while mounts are made */
+    int root;        /* O_PATH of the container's "/" */
+    int console;     /* slave of the console's pty, -1: none */
+    int null;        /* O_PATH of the host's verified /dev/null, -1: not opened yet */
+    bool old_mounts; /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
     bool masked_directory; /* the shared empty directory exists at mask_directory */
     int mask_directory;
-    int dev;            /* O_PATH of our fresh /dev, -1: not opened yet */
-    uint32_t ignored;   /* signals 1..31 that the caller ignored: bit N-1 */
+    int dev;          /* O_PATH of our fresh /dev, -1: not opened yet */
+    uint32_t ignored; /* signals 1..31 that the caller ignored: bit N-1 */
     uid_t uid;
     gid_t gid, groups[INIT_GROUPS];
     size_t n_groups;
@@ -58,8 +56,8 @@ void text_append_number(char *out, size_t size, uint64_t number, unsigned int ba
 
 /* Attach a bind source at destination; attributes first where the kernel allows it. */
 struct bind_request {
-    int source;        /* detached tree, or O_PATH fd with old_mounts */
-    int target;        /* O_PATH */
+    int source; /* detached tree, or O_PATH fd with old_mounts */
+    int target; /* O_PATH */
     const char *destination;
     uint64_t set, clear, flags, propagation;
 };
@@ -82,10 +80,11 @@ void init_follow_parent(const struct init *init);
 int guard_main(char *const *mark);
 
 typedef int init_step(struct init *init, const struct wire_op *op);
-init_step step_setns, step_unshare, step_join_network, step_become_root, step_join_root, step_fork, step_hostname, step_domainname,
-        step_propagation, step_source, step_rootfs, step_mount, step_bind, step_device, step_symlink, step_console,
-        step_sysctl, step_mask, step_readonly, step_label, step_oom_score, step_root_attributes, step_detach_host,
-        step_chroot, step_wait, step_network, step_rlimit, step_session, step_user, step_capabilities, step_umask,
-        step_cwd, step_no_new_privileges, step_exec;
+init_step step_setns, step_unshare, step_join_network, step_become_root, step_join_root, step_fork,
+        step_hostname, step_domainname, step_propagation, step_source, step_rootfs, step_mount, step_bind,
+        step_device, step_symlink, step_console, step_sysctl, step_mask, step_readonly, step_label,
+        step_oom_score, step_root_attributes, step_detach_host, step_chroot, step_wait, step_network,
+        step_rlimit, step_session, step_user, step_bounding, step_identity, step_capabilities, step_umask, step_cwd, step_no_new_privileges,
+        step_exec;
 
 #endif

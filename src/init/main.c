@@ -42,6 +42,8 @@ static init_step *const steps[WIRE_OP_MAX_] = {
     [WIRE_OP_RLIMIT] = step_rlimit,
     [WIRE_OP_SESSION] = step_session,
     [WIRE_OP_USER] = step_user,
+    [WIRE_OP_BOUNDING] = step_bounding,
+    [WIRE_OP_IDENTITY] = step_identity,
     [WIRE_OP_CAPABILITIES] = step_capabilities,
     [WIRE_OP_UMASK] = step_umask,
     [WIRE_OP_CWD] = step_cwd,
@@ -155,8 +157,9 @@ static int start(struct init *init)
 
 int main(int argc, char **argv)
 {
-    static struct init init = { .host_root = -1, .root = -1, .console = -1, .null = -1, .mask_directory = -1,
-        .dev = -1 };
+    static struct init init = {
+        .host_root = -1, .root = -1, .console = -1, .null = -1, .mask_directory = -1, .dev = -1
+    };
     const struct wire_op *ops;
     int r;
 

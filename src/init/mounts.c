@@ -17,15 +17,16 @@ static int open_target(struct init *init, const char *path, bool directory, bool
     int fd = path_open(init->root, path, directory ? PATH_MAKE_DIRECTORY : PATH_MAKE_FILE, no_symlinks);
 
     if (fd == -ELOOP && no_symlinks)
-        init_detail(init, "a symbolic link stands in the way, and this must be a real directory of the rootfs");
+        init_detail(
+                init, "a symbolic link stands in the way, and this must be a real directory of the rootfs");
     if (fd < 0) {
         init_diagnose_path(init, init->root, path, -fd);
         return init_fail(init, "openat2", path, fd);
     }
     if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode) != directory) {
         (void)close(fd);
-        init_detail(init, directory ? "the destination exists and is not a directory" :
-                                      "the destination exists and is a directory, the source is not");
+        init_detail(init, directory ? "the destination exists and is not a directory"
+                                    : "the destination exists and is a directory, the source is not");
         return init_fail(init, "openat2", path, directory ? -ENOTDIR : -EISDIR);
     }
     return fd;
@@ -45,15 +46,6 @@ static int set_propagation(struct init *init, const char *destination, uint64_t 
     return r;
 }
 
-/* Options such as lowerdir, and sources such as block devices, are paths of the host: for that one call "/" is the host's
- * again, so that links in them lead where the host's administrator meant them to. The target is a descriptor. */
-static int enter_root(struct init *init, int root, int cwd)
-{
-    if (fchdir(root) < 0 || chroot(".") < 0 || fchdir(cwd) < 0)
-        return init_fail(init, "chroot", "for a mount", -errno);
-    return 0;
-}
-
 int step_mount(struct init *init, const struct wire_op *op)
 {
     const char *destination = init_text(init, op, 2), *type = init_text(init, op, 0);
@@ -62,16 +54,10 @@ int step_mount(struct init *init, const struct wire_op *op)
     if (target < 0)
         return target;
     init_close(&init->dev);
-    r = (op->number[1] & WIRE_MOUNT_HOST_VIEW) != 0 ? enter_root(init, init->host_root, init->host_root) : 0;
-    if (r == 0)
-        r = sys_mount(init_text(init, op, 1), init_fd_path(target).text, type, (unsigned long)op->number[0],
-                init_text(init, op, 3));
+    /* "/" is still the host's: sources and options such as lowerdir are its paths. */
+    r = sys_mount(init_text(init, op, 1), init_fd_path(target).text, type, (unsigned long)op->number[0],
+            init_text(init, op, 3));
     (void)close(target);
-    if ((op->number[1] & WIRE_MOUNT_HOST_VIEW) != 0) {
-        int back = enter_root(init, init->root, init->host_root);
-
-        r = r < 0 ? r : back;
-    }
     if (r == -ENODEV) {
         init_detail(init, "the kernel has no file system type ");
         init_detail(init, type);
@@ -92,7 +78,8 @@ static int bind_old(const struct bind_request *request)
 
 int init_bind(struct init *init, const struct bind_request *request)
 {
-    struct mount_attr attr = { .attr_set = request->set, .attr_clr = request->clear,
+    struct mount_attr attr = { .attr_set = request->set,
+        .attr_clr = request->clear,
         .propagation = request->propagation & ~(uint64_t)MS_REC };
     bool wanted = request->set != 0 || request->clear != 0 || request->propagation != 0;
     bool recursive =
@@ -123,15 +110,19 @@ int init_bind(struct init *init, const struct bind_request *request)
 
 int step_bind(struct init *init, const struct wire_op *op)
 {
-    struct bind_request request = { .source = init->slots[op->slot], .destination = init_text(init, op, 2),
-        .set = op->number[0], .clear = op->number[1], .flags = op->number[2], .propagation = op->number[3] };
+    struct bind_request request = { .source = init->slots[op->slot],
+        .destination = init_text(init, op, 2),
+        .set = op->number[0],
+        .clear = op->number[1],
+        .flags = op->number[2],
+        .propagation = op->number[3] };
     struct stat st;
     int r;
 
     if (fstat(request.source, &st) < 0)
         return init_fail(init, "fstat", request.destination, -errno);
-    request.target = open_target(init, request.destination, S_ISDIR(st.st_mode),
-            (request.flags & WIRE_MOUNT_NO_SYMLINKS) != 0);
+    request.target = open_target(
+            init, request.destination, S_ISDIR(st.st_mode), (request.flags & WIRE_MOUNT_NO_SYMLINKS) != 0);
     if (request.target < 0)
         return request.target;
     init_close(&init->dev);
@@ -180,8 +171,8 @@ static int mask_directory(struct init *init, const char *path, int target)
     int r;
 
     if (!init->masked_directory) {
-        r = sys_mount("tmpfs", init_fd_path(target).text, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                "size=0,nr_inodes=2,mode=755");
+        r = sys_mount("tmpfs", init_fd_path(target).text, "tmpfs",
+                MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=0,nr_inodes=2,mode=755");
         if (r < 0)
             return init_fail(init, "mount", path, r);
         init->masked_directory = true;
@@ -227,7 +218,8 @@ int step_mask(struct init *init, const struct wire_op *op)
 
 int step_readonly(struct init *init, const struct wire_op *op)
 {
-    struct bind_request request = { .destination = init_text(init, op, 0), .set = MOUNT_ATTR_RDONLY,
+    struct bind_request request = { .destination = init_text(init, op, 0),
+        .set = MOUNT_ATTR_RDONLY,
         .flags = WIRE_MOUNT_RECURSIVE | WIRE_MOUNT_RECURSIVE_ATTR };
     int r = open_existing(init, request.destination, &request.target);
 

@@ -36,13 +36,13 @@ static int remount(int fd, uint64_t set, uint64_t clear)
         flags |= on ? rows[i].flag : 0;
     }
     if ((clear & MOUNT_ATTR__ATIME) != 0)
-        flags |= (set & MOUNT_ATTR__ATIME) == MOUNT_ATTR_NOATIME     ? MS_NOATIME :
-                 (set & MOUNT_ATTR__ATIME) == MOUNT_ATTR_STRICTATIME ? MS_STRICTATIME :
-                                                                       MS_RELATIME;
+        flags |= (set & MOUNT_ATTR__ATIME) == MOUNT_ATTR_NOATIME       ? MS_NOATIME
+                 : (set & MOUNT_ATTR__ATIME) == MOUNT_ATTR_STRICTATIME ? MS_STRICTATIME
+                                                                       : MS_RELATIME;
     else
-        flags |= ((unsigned long)st.f_flags & 0x0400) != 0 ? MS_NOATIME :
-                 ((unsigned long)st.f_flags & 0x1000) != 0 ? MS_RELATIME :
-                                                             MS_STRICTATIME;
+        flags |= ((unsigned long)st.f_flags & 0x0400) != 0   ? MS_NOATIME
+                 : ((unsigned long)st.f_flags & 0x1000) != 0 ? MS_RELATIME
+                                                             : MS_STRICTATIME;
     return sys_mount("", init_fd_path(fd).text, NULL, flags, NULL);
 }
 

@@ -135,7 +135,8 @@ static int send_messages(struct init *init, const struct wire_op *op, int socket
         memcpy(message, next, message->nlmsg_len);
         r = netlink_set_index(message, message->nlmsg_len, index);
         if (r >= 0)
-            r = netlink_request(socket, message, NULL, NULL, init->failure.detail, sizeof(init->failure.detail));
+            r = netlink_request(
+                    socket, message, NULL, NULL, init->failure.detail, sizeof(init->failure.detail));
         if (r < 0)
             return init_fail(init, "netlink", name, r);
     }

@@ -13,7 +13,7 @@ int init_source(struct init *init, int at, const char *path, bool recursive)
                          (path[0] == '\0' ? AT_EMPTY_PATH : 0);
     int fd = init->old_mounts ? -ENOSYS : sys_open_tree(at, path, flags);
 
-    if (fd >= 0 || fd != -ENOSYS)
+    if (fd != -ENOSYS)
         return fd;
     init->old_mounts = true;
     fd = path[0] == '\0' ? fcntl(at, F_DUPFD_CLOEXEC, 0) : openat(at, path, O_PATH | O_CLOEXEC);
@@ -51,6 +51,7 @@ static int attach_rootfs(struct init *init, const char *path, int given)
 {
     struct mount_attr private_tree = { .propagation = MS_PRIVATE };
     int tree = given >= 0 ? given : init_source(init, AT_FDCWD, path, true), r;
+    bool made_private;
 
     if (tree < 0) {
         init_diagnose_path(init, AT_FDCWD, path, -tree);
@@ -64,53 +65,36 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     r = sys_mount_setattr(tree, AT_RECURSIVE, &private_tree);
     if (r < 0 && r != -ENOSYS)
         return init_fail(init, "mount_setattr", path, r);
-    init->root_not_private = r < 0;
+    made_private = r == 0;
     r = sys_move_mount(tree, init->host_root);
-    return r < 0 ? init_fail(init, "move_mount", path, r) : tree;
-}
-
-/* Moved to "/" (detached trees are attached there at once) and chroot, for a root on ramfs, which cannot be pivoted
- * away from. */
-static int move_root(struct init *init)
-{
-    int r = init->old_mounts ? sys_mount(".", "/", NULL, MS_MOVE, NULL) : 0;
-
     if (r < 0)
-        return init_fail(init, "mount", "MS_MOVE to /", r);
-    if (chroot(".") < 0)
-        return init_fail(init, "chroot", ".", -errno);
-    init->no_pivot = true;
-    return 0;
+        return init_fail(init, "move_mount", path, r);
+    if (!made_private) {
+        if (fchdir(tree) < 0)
+            return init_fail(init, "fchdir", path, -errno);
+        r = sys_mount("", ".", NULL, MS_PRIVATE | MS_REC, NULL);
+    }
+    return r < 0 ? init_fail(init, "mount", path, r) : tree;
 }
 
 int step_rootfs(struct init *init, const struct wire_op *op)
 {
-    int r;
+    const char *path = init_text(init, op, 0);
 
     /* One answer for all later steps: are detached trees to be had, whole? */
     if (!init->old_mounts && sys_move_mount(-1, -1) == -ENOSYS)
         init->old_mounts = true;
-    init->root = attach_rootfs(init, init_text(init, op, 0), op->slot >= 0 ? init->slots[op->slot] : -1);
+    init->root = attach_rootfs(init, path, op->slot >= 0 ? init->slots[op->slot] : -1);
     if (init->root < 0)
         return init->root;
-    if (fchdir(init->root) < 0) {
-        r = -errno;
-        init_diagnose_path(init, init->root, ".", -r);
-        return init_fail(init, "fchdir", init_text(init, op, 0), r);
+    if (faccessat(init->root, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 && errno == EACCES) {
+        init_diagnose_path(init, init->root, ".", EACCES);
+        return init_fail(init, "access", path, -EACCES);
     }
-    if (op->number[0] != 0) {
-        r = move_root(init);
-    } else {
-        /* The old root ends up on top of the new one, unreachable by path but for our descriptor. */
-        r = sys_pivot_root(".", ".");
-        if (r < 0)
-            return init_fail(init, "pivot_root", init_text(init, op, 0), r);
-    }
-    if (r == 0 && init->root_not_private)
-        r = sys_mount("", "/", NULL, MS_PRIVATE | MS_REC, NULL);
-    if (r == 0 && fchdir(init->host_root) < 0)
-        return init_fail(init, "fchdir", "/", -errno);
-    return r;
+    /* From here on container paths are looked up below init->root only, and "/" is still the host's: not before
+     * the very end, because after pivot_root the old root lies on top of the new one, and ".." at the root leads up
+     * into it. */
+    return fchdir(init->host_root) < 0 ? init_fail(init, "fchdir", "/", -errno) : 0;
 }
 
 int step_root_attributes(struct init *init, const struct wire_op *op)
@@ -124,26 +108,46 @@ int step_root_attributes(struct init *init, const struct wire_op *op)
     return r < 0 ? init_fail(init, "mount_setattr", "/", r) : 0;
 }
 
+static int pivot(struct init *init)
+{
+    int r = sys_pivot_root(".", ".");
+
+    if (r < 0)
+        return init_fail(init, "pivot_root", "/", r);
+    /* The old root now covers the new one; it goes before anything is looked up again. */
+    if (fchdir(init->host_root) < 0)
+        return init_fail(init, "fchdir", "old root", -errno);
+    r = sys_umount(".", LCSYS_MNT_DETACH);
+    return r < 0 ? init_fail(init, "umount2", "old root", r) : 0;
+}
+
+/* For a root on ramfs, which cannot be pivoted away from. Detached trees were attached to "/" at once; else move. */
+static int move_root(struct init *init)
+{
+    int r = init->old_mounts ? sys_mount(".", "/", NULL, MS_MOVE, NULL) : 0;
+
+    if (r < 0)
+        return init_fail(init, "mount", "MS_MOVE to /", r);
+    return chroot(".") < 0 ? init_fail(init, "chroot", ".", -errno) : 0;
+}
+
 int step_detach_host(struct init *init, const struct wire_op *op)
 {
-    (void)op;
-    /* Without a root of its own (join) there is nothing to unmount, only to let go of. */
-    if (init->plan->n_ops > 0 && init->root >= 0 && !init->no_pivot && op->number[0] != 0) {
-        int r;
+    int r = 0;
 
-        if (fchdir(init->host_root) < 0)
-            return init_fail(init, "fchdir", "old root", -errno);
-        r = sys_umount(".", LCSYS_MNT_DETACH);
-        if (r < 0)
-            return init_fail(init, "umount2", "old root", r);
+    /* Without a root of its own (join, or no mount namespace) there is only something to let go of. */
+    if (op->number[0] != 0) {
+        if (fchdir(init->root) < 0)
+            return init_fail(init, "fchdir", "/", -errno);
+        r = op->number[1] != 0 ? move_root(init) : pivot(init);
     }
+    if (r < 0)
+        return r;
     init_close(&init->host_root);
     init_close(&init->null);
     init_close(&init->mask_directory);
     init_close(&init->dev);
-    if (chdir("/") < 0)
-        return init_fail(init, "chdir", "/", -errno);
-    return 0;
+    return chdir("/") < 0 ? init_fail(init, "chdir", "/", -errno) : 0;
 }
 
 int step_chroot(struct init *init, const struct wire_op *op)

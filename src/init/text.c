@@ -34,7 +34,7 @@ void text_append_number(char *out, size_t size, uint64_t number, unsigned int ba
 
 struct init_path init_fd_path(int fd)
 {
-    struct init_path path;
+    struct init_path path = { .text = "" };
 
     (void)text_copy(path.text, sizeof(path.text), "proc/self/fd/");
     text_append_number(path.text, sizeof(path.text), (uint64_t)fd, 10);

@@ -75,7 +75,8 @@ static int16_t add_source(
 
 static int16_t give_tree(const struct plan_request *request, const char *path, const char *pointer)
 {
-    return plan_give(request->plan, (struct plan_given){ .kind = GIVEN_TREE, .path = path, .pointer = pointer });
+    return plan_give(
+            request->plan, (struct plan_given){ .kind = GIVEN_TREE, .path = path, .pointer = pointer });
 }
 
 /* Everything of the host is opened before the pivot, while the container's tree is not there to redirect it:
@@ -94,7 +95,8 @@ void plan_sources(struct plan_request *request)
     sources->rootfs = give ? give_tree(request, request->options->rootfs, "") : -1;
     if (request->options->console != NULL)
         sources->console = plan_give(request->plan,
-                (struct plan_given){ .kind = GIVEN_CONSOLE, .path = request->options->console, .pointer = "" });
+                (struct plan_given){
+                        .kind = GIVEN_CONSOLE, .path = request->options->console, .pointer = "" });
     for (size_t i = 0; give && i < config->n_mounts; i++)
         if (strcmp(config->mounts[i].type, "bind") == 0)
             sources->mounts[i] = give_tree(request, config->mounts[i].source, config->mounts[i].pointer);
@@ -134,7 +136,8 @@ static const char *mount_data(const struct plan_request *request, const struct d
     if (strcmp(mount->type, "devpts") == 0 && !request->user)
         data = arena_printf(arena, "%s,gid=5", data);
     if (mount->labelled && label != NULL)
-        data = arena_printf(arena, "%s%scontext=\"%s\"", data != NULL ? data : "", data != NULL ? "," : "", label);
+        data = arena_printf(
+                arena, "%s%scontext=\"%s\"", data != NULL ? data : "", data != NULL ? "," : "", label);
     return data;
 }
 
@@ -175,10 +178,10 @@ static void add_console(const struct plan_request *request)
 void plan_filesystem(const struct plan_request *request)
 {
     struct lc_plan *plan = request->plan;
-    struct wire_op *op = plan_add(plan, WIRE_OP_ROOTFS, request->config->no_pivot_root ? "/no_pivot_root" : "");
+    struct wire_op *op =
+            plan_add(plan, WIRE_OP_ROOTFS, "");
 
     op->text[0] = plan_text(plan, request->options->rootfs);
-    op->number[0] = request->config->no_pivot_root;
     op->slot = request->sources.rootfs;
     for (size_t i = 0; i < SYSFS; i++)
         add_default_mount(request, i);

@@ -57,9 +57,7 @@ static void add_mount(const struct plan_request *request, const struct config_mo
     op->text[2] = plan_text(request->plan, mount->destination);
     op->text[3] = plan_text(request->plan, mount->data);
     op->number[0] = attr_flags(mount->attr_set) | mount->super_flags;
-    if (strcmp(mount->type, "overlay") == 0 || (mount->source != NULL && mount->source[0] == '/'))
-        op->number[1] = WIRE_MOUNT_HOST_VIEW;
-    op->number[1] |= (view ? WIRE_MOUNT_NO_SYMLINKS : 0) | mount->propagation << WIRE_MOUNT_PROPAGATION_SHIFT;
+    op->number[1] = (view ? WIRE_MOUNT_NO_SYMLINKS : 0) | mount->propagation << WIRE_MOUNT_PROPAGATION_SHIFT;
 }
 
 void plan_mounts(const struct plan_request *request)
@@ -83,8 +81,11 @@ static int look_up(struct config_device *device, struct lc_error **err)
         return 0;
     if (stat(device->path, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
         return error_raise(err,
-                &(struct error_site){ .stage = "plan", .op = "device", .pointer = device->pointer,
-                        .object = device->path, .errnum = ENODEV,
+                &(struct error_site){ .stage = "plan",
+                        .op = "device",
+                        .pointer = device->pointer,
+                        .object = device->path,
+                        .errnum = ENODEV,
                         .hint = "give an object with type, major and minor" },
                 "the host has no such device");
     device->type = S_ISCHR(st.st_mode) ? 'c' : 'b';
@@ -103,12 +104,18 @@ int plan_devices(const struct plan_request *request, struct lc_error **err)
 
         if (r == 0 && request->user)
             r = error_raise(err,
-                    &(struct error_site){ .stage = "plan", .op = "device", .pointer = device.pointer,
-                            .object = device.path, .errnum = EPERM, .hint = "bind the host's node with mounts" },
+                    &(struct error_site){ .stage = "plan",
+                            .op = "device",
+                            .pointer = device.pointer,
+                            .object = device.path,
+                            .errnum = EPERM,
+                            .hint = "bind the host's node with mounts" },
                     "device nodes cannot be made in a user namespace");
         if (r == 0 && strncmp(device.path, "/dev/", 5) != 0)
             r = error_raise(err,
-                    &(struct error_site){ .stage = "plan", .op = "device", .pointer = device.pointer,
+                    &(struct error_site){ .stage = "plan",
+                            .op = "device",
+                            .pointer = device.pointer,
                             .object = device.path },
                     "devices are made below /dev only; the rootfs itself is never written");
         if (r < 0)
@@ -123,8 +130,8 @@ int plan_devices(const struct plan_request *request, struct lc_error **err)
     return 0;
 }
 
-static void add_path(const struct plan_request *request, enum wire_op_kind kind, const char *path,
-        const char *pointer)
+static void add_path(
+        const struct plan_request *request, enum wire_op_kind kind, const char *path, const char *pointer)
 {
     plan_add(request->plan, kind, pointer)->text[0] = plan_text(request->plan, path);
 }

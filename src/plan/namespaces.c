@@ -45,8 +45,10 @@ void plan_namespaces(const struct plan_request *request)
         if (network->type != NETWORK_NETNS)
             continue;
         op = plan_add(plan, WIRE_OP_SETNS, network->pointer);
-        op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_NAMESPACE, .path = network->nspath,
-                                           .namespace = NAMESPACE_NET, .pointer = network->pointer });
+        op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_NAMESPACE,
+                                           .path = network->nspath,
+                                           .namespace = NAMESPACE_NET,
+                                           .pointer = network->pointer });
         op->number[0] = CLONE_NEWNET;
         op->text[0] = plan_text(plan, network->nspath);
     }

@@ -78,8 +78,11 @@ void *plan_blob(struct lc_plan *plan, size_t *ret_size)
 {
     static const char zeros[16];
     struct buffer blob = { 0 };
-    struct wire_plan header = { .magic = WIRE_MAGIC, .n_ops = (uint32_t)plan->n_ops, .n_slots = plan->n_slots,
-        .n_given = (uint32_t)plan->n_given, .flags = plan->flags };
+    struct wire_plan header = { .magic = WIRE_MAGIC,
+        .n_ops = (uint32_t)plan->n_ops,
+        .n_slots = plan->n_slots,
+        .n_given = (uint32_t)plan->n_given,
+        .flags = plan->flags };
     size_t padding = -plan->body.length % 8;
     void *data;
 
@@ -135,9 +138,12 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
         struct lc_error **err)
 {
     struct lc_plan *plan = plan_new(config, options);
-    struct plan_request request = { .plan = plan, .config = config, .options = options,
+    struct plan_request request = { .plan = plan,
+        .config = config,
+        .options = options,
         .user = (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0,
         .mount = (config->namespaces & NAMESPACE_BIT(NAMESPACE_MNT)) != 0 };
+    struct wire_op *op;
     int r;
 
     if (plan == NULL)
@@ -156,11 +162,12 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
     if (request.mount && config->readonly_fs)
         plan_add(plan, WIRE_OP_ROOT_ATTRIBUTES, "/readonly_fs")->number[0] = 1; /* MOUNT_ATTR_RDONLY */
     if (!request.mount) {
-        struct wire_op *op = plan_add(plan, WIRE_OP_CHROOT, "");
-
+        op = plan_add(plan, WIRE_OP_CHROOT, "");
         op->text[0] = plan_text(plan, options->rootfs);
     }
-    plan_add(plan, WIRE_OP_DETACH_HOST, "")->number[0] = request.mount;
+    op = plan_add(plan, WIRE_OP_DETACH_HOST, config->no_pivot_root ? "/no_pivot_root" : "");
+    op->number[0] = request.mount;
+    op->number[1] = config->no_pivot_root;
     plan_add(plan, WIRE_OP_WAIT, "");
     if (r == 0)
         r = plan_network(&request, err);
@@ -169,8 +176,8 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
 }
 
 /* setns order: the user namespace first, for its capabilities; mount last, while /proc is still the host's. */
-static const enum config_namespace join_order[] = { NAMESPACE_USER, NAMESPACE_IPC, NAMESPACE_UTS, NAMESPACE_NET,
-    NAMESPACE_PID, NAMESPACE_TIME, NAMESPACE_CGROUP, NAMESPACE_MNT };
+static const enum config_namespace join_order[] = { NAMESPACE_USER, NAMESPACE_IPC, NAMESPACE_UTS,
+    NAMESPACE_NET, NAMESPACE_PID, NAMESPACE_TIME, NAMESPACE_CGROUP, NAMESPACE_MNT };
 
 static void plan_enter(const struct plan_request *request, const struct plan_target *target, bool user)
 {
@@ -194,11 +201,13 @@ static void plan_enter(const struct plan_request *request, const struct plan_tar
     }
 }
 
-int plan_join(const struct lc_config *config, const struct plan_options *options, const struct plan_target *target,
-        struct lc_plan **ret, struct lc_error **err)
+int plan_join(const struct lc_config *config, const struct plan_options *options,
+        const struct plan_target *target, struct lc_plan **ret, struct lc_error **err)
 {
     struct lc_plan *plan = plan_new(config, options);
-    struct plan_request request = { .plan = plan, .config = config, .options = options,
+    struct plan_request request = { .plan = plan,
+        .config = config,
+        .options = options,
         .user = (target->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0 };
     struct wire_op *op;
 
@@ -214,7 +223,8 @@ int plan_join(const struct lc_config *config, const struct plan_options *options
         op = plan_add(plan, WIRE_OP_CONSOLE, "/tty");
         op->number[1] = (uint64_t)options->rows << 16 | options->columns;
         if (options->console != NULL)
-            op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_CONSOLE, .path = options->console });
+            op->slot =
+                    plan_give(plan, (struct plan_given){ .kind = GIVEN_CONSOLE, .path = options->console });
     }
     plan_add(plan, WIRE_OP_DETACH_HOST, "");
     plan_add(plan, WIRE_OP_WAIT, "");

@@ -98,7 +98,8 @@ static void print_unshare(const struct printer *printer, const struct wire_op *o
 
 static void print_mount(const struct printer *printer, const struct wire_op *op)
 {
-    buffer_printf(printer->out, " %s %s on %s", text(printer, op, 0), text(printer, op, 1), text(printer, op, 2));
+    buffer_printf(
+            printer->out, " %s %s on %s", text(printer, op, 0), text(printer, op, 1), text(printer, op, 2));
     print_flags(printer->out, op->number[0], mount_flags);
     if (op->text[3] != 0)
         buffer_printf(printer->out, " %s", text(printer, op, 3));
@@ -137,9 +138,9 @@ static void print_device(const struct printer *printer, const struct wire_op *op
     unsigned int mode = (unsigned int)op->number[0];
 
     buffer_printf(printer->out, " %s %c %u:%u mode 0%o owner %u:%u", text(printer, op, 0),
-            S_ISCHR(mode) ? 'c' :
-            S_ISBLK(mode) ? 'b' :
-                            'p',
+            S_ISCHR(mode)   ? 'c'
+            : S_ISBLK(mode) ? 'b'
+                            : 'p',
             major(op->number[1]), minor(op->number[1]), mode & 07777, (unsigned int)op->number[2],
             (unsigned int)op->number[3]);
 }
@@ -166,7 +167,8 @@ static void print_network(const struct printer *printer, const struct wire_op *o
             break;
         at += (length + 3) & ~3u;
     }
-    buffer_printf(printer->out, " %s: %zu rtnetlink request%s", text(printer, op, 0), count, count == 1 ? "" : "s");
+    buffer_printf(
+            printer->out, " %s: %zu rtnetlink request%s", text(printer, op, 0), count, count == 1 ? "" : "s");
 }
 
 static void print_limit(struct buffer *out, uint64_t value)
@@ -192,7 +194,8 @@ static void print_user(const struct printer *printer, const struct wire_op *op)
     for (uint32_t i = 0; i < op->data_length / sizeof(uint32_t); i++) {
         uint32_t gid;
 
-        memcpy(&gid, printer->plan->body.data + op->data - sizeof(struct wire_plan) + i * sizeof(gid), sizeof(gid));
+        memcpy(&gid, printer->plan->body.data + op->data - sizeof(struct wire_plan) + i * sizeof(gid),
+                sizeof(gid));
         buffer_printf(printer->out, " +%u", gid);
     }
 }
@@ -253,6 +256,7 @@ static void (*const printers[WIRE_OP_MAX_])(const struct printer *, const struct
     [WIRE_OP_NETWORK] = print_network,
     [WIRE_OP_RLIMIT] = print_rlimit,
     [WIRE_OP_USER] = print_user,
+    [WIRE_OP_BOUNDING] = print_capabilities,
     [WIRE_OP_CAPABILITIES] = print_capabilities,
     [WIRE_OP_UMASK] = print_octal,
     [WIRE_OP_EXEC] = print_exec,
@@ -272,9 +276,11 @@ static void print_host_limits(const struct lc_config *config, struct buffer *out
             buffer_printf(out, "host  cgroup-limit %s = %lld  [/cgroups/%s]\n", config_limit_keys[limit],
                     (long long)cgroups->limits[limit].value, config_limit_keys[limit]);
     if (cgroups->cpuset_cpus != NULL)
-        buffer_printf(out, "host  cgroup-limit cpuset_cpus = %s  [/cgroups/cpuset_cpus]\n", cgroups->cpuset_cpus);
+        buffer_printf(
+                out, "host  cgroup-limit cpuset_cpus = %s  [/cgroups/cpuset_cpus]\n", cgroups->cpuset_cpus);
     if (cgroups->cpuset_mems != NULL)
-        buffer_printf(out, "host  cgroup-limit cpuset_mems = %s  [/cgroups/cpuset_mems]\n", cgroups->cpuset_mems);
+        buffer_printf(
+                out, "host  cgroup-limit cpuset_mems = %s  [/cgroups/cpuset_mems]\n", cgroups->cpuset_mems);
     if (!cgroups->device_access)
         buffer_printf(out, "host  cgroup-devices default rules and %zu more  [/cgroups/device_access]\n",
                 cgroups->n_rules + config->n_devices);
@@ -297,15 +303,18 @@ static void print_host(const struct lc_plan *plan, struct buffer *out)
     if (plan->makes_network)
         buffer_text(out, "host  make NEWNET  [/namespaces]\n");
     for (size_t i = 0; plan->map_ids && i < config->n_uid_mappings; i++)
-        buffer_printf(out, "host  uid-map %u %u %u  [/uid_mappings/%zu]\n", config->uid_mappings[i].container_id,
-                config->uid_mappings[i].host_id, config->uid_mappings[i].size, i);
+        buffer_printf(out, "host  uid-map %u %u %u  [/uid_mappings/%zu]\n",
+                config->uid_mappings[i].container_id, config->uid_mappings[i].host_id,
+                config->uid_mappings[i].size, i);
     for (size_t i = 0; plan->map_ids && i < config->n_gid_mappings; i++)
-        buffer_printf(out, "host  gid-map %u %u %u  [/gid_mappings/%zu]\n", config->gid_mappings[i].container_id,
-                config->gid_mappings[i].host_id, config->gid_mappings[i].size, i);
+        buffer_printf(out, "host  gid-map %u %u %u  [/gid_mappings/%zu]\n",
+                config->gid_mappings[i].container_id, config->gid_mappings[i].host_id,
+                config->gid_mappings[i].size, i);
     for (size_t i = 0; i < config->n_networks; i++)
         if (config->networks[i].type == NETWORK_VETH)
-            buffer_printf(out, "host  veth %s<random> on %s, other end %s  [%s]\n", config->networks[i].prefix,
-                    config->networks[i].bridge, config->networks[i].name, config->networks[i].pointer);
+            buffer_printf(out, "host  veth %s<random> on %s, other end %s  [%s]\n",
+                    config->networks[i].prefix, config->networks[i].bridge, config->networks[i].name,
+                    config->networks[i].pointer);
 }
 
 void plan_print_op(const struct lc_plan *plan, size_t index, struct buffer *out)

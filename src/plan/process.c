@@ -27,7 +27,8 @@ void plan_labels(const struct plan_request *request)
         op->text[1] = plan_text(plan, rows[i].label);
     }
     if (config->oom_score_adj.set)
-        plan_add(plan, WIRE_OP_OOM_SCORE, "/oom_score_adj")->number[0] = (uint64_t)config->oom_score_adj.value;
+        plan_add(plan, WIRE_OP_OOM_SCORE, "/oom_score_adj")->number[0] =
+                (uint64_t)config->oom_score_adj.value;
 }
 
 static int add_network(const struct plan_request *request, const struct config_network *network,
@@ -39,8 +40,9 @@ static int add_network(const struct plan_request *request, const struct config_n
 
     if (r < 0 || messages.failed) {
         buffer_done(&messages);
-        return error_raise(err, &(struct error_site){ .stage = "plan", .op = "network", .pointer = pointer,
-                                        .errnum = r < 0 ? -r : ENOMEM },
+        return error_raise(err,
+                &(struct error_site){
+                        .stage = "plan", .op = "network", .pointer = pointer, .errnum = r < 0 ? -r : ENOMEM },
                 "the network messages cannot be built");
     }
     if (messages.length > 0) {
@@ -79,12 +81,17 @@ int plan_network(const struct plan_request *request, struct lc_error **err)
     return r;
 }
 
+static const char *user_pointer(const struct lc_config *config)
+{
+    return config->user != NULL && config->user[0] != '\0' ? "/user" : "";
+}
+
 static void add_user(const struct plan_request *request)
 {
     const struct lc_config *config = request->config;
     const char *user = config->user != NULL ? config->user : "", *colon = strchr(user, ':');
     struct lc_plan *plan = request->plan;
-    struct wire_op *op = plan_add(plan, WIRE_OP_USER, user[0] != '\0' ? "/user" : "");
+    struct wire_op *op = plan_add(plan, WIRE_OP_USER, user_pointer(config));
 
     if (user[0] != '\0') {
         size_t length = colon != NULL ? (size_t)(colon - user) : strlen(user);
@@ -146,10 +153,12 @@ void plan_process(const struct plan_request *request)
     }
     op = plan_add(plan, WIRE_OP_CWD, strcmp(config->working_dir, "/") != 0 ? "/working_dir" : "");
     op->text[0] = plan_text(plan, config->working_dir);
-    op = plan_add(plan, WIRE_OP_CAPABILITIES, capabilities_pointer(config));
-    op->number[0] = config->capabilities;
-    op->number[1] = request->user && !request->options->privileged;
-    plan_add(plan, WIRE_OP_UMASK, config->umask.set ? "/umask" : "")->number[0] = config->umask.set ? (uint64_t)config->umask.value : 022;
+    plan_add(plan, WIRE_OP_BOUNDING, capabilities_pointer(config))->number[0] = config->capabilities;
+    op = plan_add(plan, WIRE_OP_IDENTITY, user_pointer(config));
+    op->number[0] = request->user && !request->options->privileged;
+    plan_add(plan, WIRE_OP_CAPABILITIES, capabilities_pointer(config))->number[0] = config->capabilities;
+    plan_add(plan, WIRE_OP_UMASK, config->umask.set ? "/umask" : "")->number[0] =
+            config->umask.set ? (uint64_t)config->umask.value : 022;
     if (config->no_new_privileges)
         plan_add(plan, WIRE_OP_NO_NEW_PRIVILEGES, "/no_new_privileges");
     add_exec(request);

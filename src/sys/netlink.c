@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define RECEIVE_SIZE 8192 /* the kernel cuts dumps to what is asked for, and never needs more for one link   \
+#define RECEIVE_SIZE                                                                                         \
+    8192 /* the kernel cuts dumps to what is asked for, and never needs more for one link   \
                            */
 
 /* Room for `length` more bytes, padded to 4 and zeroed; NULL, for good, once something did not fit. */

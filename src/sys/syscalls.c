@@ -27,8 +27,8 @@ int sys_open_tree(int dirfd, const char *path, unsigned int flags)
 
 int sys_move_mount(int from_fd, int to_fd)
 {
-    return result(syscall(SYS_move_mount, from_fd, "", to_fd, "",
-            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+    return result(syscall(
+            SYS_move_mount, from_fd, "", to_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
 int sys_mount_setattr(int fd, unsigned int flags, const struct mount_attr *attr)

@@ -18,8 +18,8 @@ const char *wire_op_name(enum wire_op_kind kind)
 
 const char *wire_message_name(enum wire_message_type type)
 {
-    static const char *const names[] = { "invalid", "MAPPED", "CONSOLE", "CHILD", "UNSHARED", "NETWORK", "GROUP", "PLACED",
-        "READY", "ERROR" };
+    static const char *const names[] = { "invalid", "MAPPED", "CONSOLE", "CHILD", "UNSHARED", "NETWORK",
+        "GROUP", "PLACED", "READY", "ERROR" };
 
     return (unsigned int)type < sizeof(names) / sizeof(names[0]) ? names[type] : names[0];
 }
@@ -76,21 +76,23 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
 {
     struct iovec part = { .iov_base = ret_message, .iov_len = sizeof(*ret_message) };
     union control control;
-    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-        .msg_controllen = sizeof(control) };
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
     ssize_t got;
     int fd = -1, count;
 
+    /* ECONNRESET, once: the other side ended with something from us unread. Its last word is still in the queue. */
     do
         got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got < 0)
-        return errno == ECONNRESET ? 1 : -errno;
+        return -errno;
     if (got == 0)
         return 1;
     count = take_descriptors(&header, &control, &fd);
-    if (got != (ssize_t)sizeof(*ret_message) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || count > 1 ||
-            (count == 1 && ret_fd == NULL)) {
+    if (got != (ssize_t)sizeof(*ret_message) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+            count > 1 || (count == 1 && ret_fd == NULL)) {
         if (count == 1)
             (void)close(fd);
         return -EBADMSG;
@@ -131,8 +133,8 @@ int wire_plan_check(const void *blob, size_t size)
         return -EBADMSG;
     ops = (const struct wire_op *)((const char *)blob + plan->ops);
     for (uint32_t i = 0; i < plan->n_ops; i++) {
-        if (ops[i].kind >= WIRE_OP_MAX_ || !slots_check(&ops[i], plan->n_slots) ||
-                ops[i].data % 8 != 0 || !range_check(ops[i].data, ops[i].data_length, size))
+        if (ops[i].kind >= WIRE_OP_MAX_ || !slots_check(&ops[i], plan->n_slots) || ops[i].data % 8 != 0 ||
+                !range_check(ops[i].data, ops[i].data_length, size))
             return -EBADMSG;
         for (int t = 0; t < 4; t++)
             if (ops[i].text[t] >= size)

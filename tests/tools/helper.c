@@ -111,8 +111,13 @@ int main(int argc, char **argv)
         const char *name;
         int (*run)(char **args);
     } table[] = {
-        { "hog", hog },           { "crash", crash },     { "escape", escape },     { "unshared", unshared },
-        { "try-open", try_open }, { "signals", signals }, { "stubborn", stubborn },
+        { "hog", hog },
+        { "crash", crash },
+        { "escape", escape },
+        { "unshared", unshared },
+        { "try-open", try_open },
+        { "signals", signals },
+        { "stubborn", stubborn },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(table) / sizeof(table[0]); i++)

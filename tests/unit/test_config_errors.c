@@ -182,11 +182,11 @@ static void test_namespaces(void **state)
           "\"gid_mappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}",
                 "/uid_mappings", 0, "id 0 of the container must be mapped" },
         { "{" ALL ",\"uid_mappings\":[{\"container_id\":0,\"host_id\":1,\"size\":10},{\"container_id\":9,"
-                  "\"host_id\":50,"
+          "\"host_id\":50,"
           "\"size\":1}],\"gid_mappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}",
                 "/uid_mappings/1", 0, "container ids overlap with those of entry 0" },
         { "{" ALL ",\"uid_mappings\":[{\"container_id\":0,\"host_id\":1,\"size\":10},{\"container_id\":10,"
-                  "\"host_id\":10,"
+          "\"host_id\":10,"
           "\"size\":1}],\"gid_mappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}",
                 "/uid_mappings/1", 0, "host ids overlap with those of entry 0" },
         { "{" ALL ",\"uid_mappings\":[{\"container_id\":0,\"host_id\":4294967294,\"size\":2}],"

@@ -308,12 +308,11 @@ def test_group_is_empty_before_nsinit_returns(group):
     group.config["cgroups"]["pids_limit"] = 100
     assert group.sh("for i in 1 2 3; do setsid sleep 990 & done; exit 2").status == 2
     assert not os.path.exists(group.group("pids"))
-    assert not [pid for pid in proc.pids() if proc.command_line(pid) == "sleep 990" and proc.alive(pid)]
+    assert not leftovers.running("sleep 990")
 
 
 def test_stopped_processes_are_killed_too(group):
     group.config["namespaces"] = ["NEWNS"]
     group.config["cgroups"]["pids_limit"] = 100
     assert group.sh("sleep 989 & kill -STOP $!; exit 2").status == 2
-    wait_until(lambda: not [pid for pid in proc.pids() if proc.command_line(pid) == "sleep 989" and proc.alive(pid)],
-               timeout=1, what="end of the stopped process")
+    wait_until(lambda: not leftovers.running("sleep 989"), timeout=1, what="end of the stopped process")

@@ -169,7 +169,7 @@ ONE_LINE = {
     "rlimit": ({"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 10**12}]}, ["/rlimits/0"]),
     "sysctl": ({"sysctl": {"net.ipv4.ip_forward": "maybe"}}, ["/sysctl/net.ipv4.ip_forward", "Invalid argument"]),
     "bridge": ({"networks": [{"type": "veth", "context": {"bridge": "br-missing"}}]}, ["/networks/0", "br-missing"]),
-    "cpuset": ({"cgroups": {"parent": "lc-whole-errors", "name": "x", "cpuset_cpus": "999"}}, ["/cgroups", "cpuset"]),
+    "cpuset": ({"cgroups": {"parent": f"lc-whole-{os.getpid()}", "name": "x", "cpuset_cpus": "999"}}, ["/cgroups", "cpuset"]),
 }
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from support import proc, rootfs
+from support import leftovers, proc, rootfs
 from support.container import FIVE, PATH
 from support.wait import wait_until
 
@@ -278,7 +278,7 @@ def test_orphans_of_a_join_end_with_the_container(box):
     assert box.sh("setsid sleep 997 & echo done").out == "done\n"
     os.kill(box.live_pid(), signal.SIGKILL)
     assert run.wait().status == 137
-    assert not [pid for pid in proc.pids() if proc.command_line(pid) == "sleep 997" and proc.alive(pid)]
+    assert not leftovers.running("sleep 997")
 
 
 def test_two_containers_at_once(make_container, busybox):

@@ -324,7 +324,7 @@ def test_readonly_fs(box, source):
     assert "Read-only" in box.sh("touch /x").err
 
 
-def test_no_pivot_root(make_container, busybox_master, work, umounts, tool, canary):
+def test_no_pivot_root(umounts, make_container, busybox_master, work, tool, canary):
     root = os.path.join(work, "ram")
     os.mkdir(root)
     mount("-t", "tmpfs", "tmpfs", root)

@@ -8,7 +8,7 @@ from .wait import becomes_true
 
 RECORDS = "/run/nsinit"
 # Others on the machine make and remove groups at any time: only what the tests can have made counts.
-OUR_GROUPS = ("lc-whole", "docker", "nsinit", "up")
+OUR_GROUPS = (f"lc-whole-{os.getpid()}", "docker", "up")
 
 
 def hierarchies():
@@ -51,6 +51,11 @@ def records():
 
 def living(before=()):
     return [pid for pid in proc.descendants(os.getpid()) if pid not in before and proc.alive(pid)]
+
+
+def running(command):
+    """Our living processes whose command line begins like this; the machine may run this suite twice at a time."""
+    return [pid for pid in living() if proc.command_line(pid).startswith(command)]
 
 
 class Snapshot:

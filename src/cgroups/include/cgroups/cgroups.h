@@ -24,10 +24,10 @@ enum cgroup_controller {
 
 /* A group in one hierarchy. */
 struct cgroup_group {
-    char *path;       /* absolute directory: "/sys/fs/cgroup/memory/docker/11bb" */
-    char *mount;      /* the hierarchy's mount point: "/sys/fs/cgroup/memory" */
+    char *path;  /* absolute directory: "/sys/fs/cgroup/memory/docker/11bb" */
+    char *mount; /* the hierarchy's mount point: "/sys/fs/cgroup/memory" */
     bool v2;
-    bool made;        /* the leaf did not exist when we looked (cgroup_plan); only these are removed */
+    bool made;            /* the leaf did not exist when we looked (cgroup_plan); only these are removed */
     uint32_t controllers; /* bit set of enum cgroup_controller that are used here */
 };
 
@@ -49,8 +49,8 @@ int cgroup_plan(const struct lc_config *config, const char *fallback_name, struc
  * was faster, or we never came to them), so that cgroup_kill and cgroup_remove never touch somebody else's. */
 int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const struct log *log, int *ret_fd,
         struct lc_error **err);
-int cgroup_make_v1(const struct lc_config *config, struct cgroup_set *set, const struct log *log,
-        struct lc_error **err);
+int cgroup_make_v1(
+        const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err);
 
 /* Moves a process into every v1 group of the set; with include_v2 also into the v2 group (kernels without
  * CLONE_INTO_CGROUP, and joins on them). */
@@ -80,8 +80,8 @@ uint64_t cgroup_cpu_weight(uint64_t shares);
 const struct config_device_rule *cgroup_default_rules(size_t *ret_count);
 /* eBPF program (struct bpf_insn array) for BPF_CGROUP_DEVICE; returns the instruction count or -E2BIG. */
 struct bpf_insn;
-int cgroup_device_program(const struct config_device_rule *rules, size_t count, struct bpf_insn *program,
-        size_t capacity);
+int cgroup_device_program(
+        const struct config_device_rule *rules, size_t count, struct bpf_insn *program, size_t capacity);
 /* The file and value that a limit becomes; version 1 or 2. Returns 0, -ENOENT when the limit has no file there,
  * -ENODATA when it is not set, or -E2BIG. */
 int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit limit, int version, char *file,

@@ -49,27 +49,27 @@ struct config_mount {
     bool recursive_attr;           /* apply them to submounts too (the r-forms, and writable:false) */
     bool recursive_bind;           /* rbind, the default of binds without `options` */
     uint64_t super_flags;          /* MS_* of the superblock: sync dirsync mand lazytime silent iversion */
-    uint64_t propagation;          /* MS_PRIVATE|MS_SLAVE|MS_SHARED|MS_UNBINDABLE, with MS_REC; 0: as inherited */
-    const char *data;              /* remaining options, comma-separated, for the file system; NULL: none */
+    uint64_t propagation; /* MS_PRIVATE|MS_SLAVE|MS_SHARED|MS_UNBINDABLE, with MS_REC; 0: as inherited */
+    const char *data;     /* remaining options, comma-separated, for the file system; NULL: none */
 };
 
 struct config_device {
     const char *pointer;
     const char *path; /* inside: "/dev/fuse" */
-    char type;        /* 'c', 'b', 'p'; '\0': only the path was given, all else is as on the host (the planner stats it) */
+    char type; /* 'c', 'b', 'p'; '\0': only the path was given, all else is as on the host (the planner stats it) */
     uint32_t major, minor, mode, uid, gid;
 };
 
 struct config_rlimit {
     const char *pointer;
-    const char *name; /* "RLIMIT_NOFILE" */
-    int resource;     /* RLIMIT_* */
+    const char *name;    /* "RLIMIT_NOFILE" */
+    int resource;        /* RLIMIT_* */
     uint64_t soft, hard; /* RLIM_INFINITY: UINT64_MAX */
 };
 
 struct config_sysctl {
     const char *pointer;
-    const char *key;  /* normalised with slashes: "net/ipv4/ip_forward" */
+    const char *key; /* normalised with slashes: "net/ipv4/ip_forward" */
     const char *value;
 };
 
@@ -84,8 +84,8 @@ struct config_address {
 
 struct config_route {
     const char *pointer;
-    bool is_default;                    /* destination "default", "0.0.0.0/0" or "::/0" */
-    struct config_address destination;  /* unused when is_default, except family */
+    bool is_default;                   /* destination "default", "0.0.0.0/0" or "::/0" */
+    struct config_address destination; /* unused when is_default, except family */
     bool has_gateway, has_source;
     struct config_address gateway, source;
     struct config_number metric;
@@ -94,7 +94,7 @@ struct config_route {
 struct config_network {
     const char *pointer; /* "/networks/0" */
     enum config_network_type type;
-    const char *name;    /* interface inside: "eth0", "lo" */
+    const char *name; /* interface inside: "eth0", "lo" */
     struct config_address *addresses;
     size_t n_addresses;
     struct config_address *gateways; /* at most one per family */
@@ -108,7 +108,7 @@ struct config_network {
     bool create_bridge;          /* veth: context.create */
     bool has_bridge_address;
     struct config_address bridge_address; /* veth: context.bridge_address */
-    const char *nspath;          /* netns: context.nspath */
+    const char *nspath;                   /* netns: context.nspath */
 };
 
 /* One limit: the table in src/config/cgroups-keys.c says key, range and which cgroup file it becomes. */
@@ -125,19 +125,19 @@ enum config_limit {
 };
 
 struct config_device_rule {
-    char type;             /* 'a', 'c', 'b' */
-    int64_t major, minor;  /* -1: all */
-    const char *access;    /* subset of "rwm" */
+    char type;            /* 'a', 'c', 'b' */
+    int64_t major, minor; /* -1: all */
+    const char *access;   /* subset of "rwm" */
     bool allow;
 };
 
 struct config_cgroups {
     bool present;
-    const char *parent, *name;      /* name NULL: to be generated */
-    bool device_access;             /* true: no device filter */
+    const char *parent, *name; /* name NULL: to be generated */
+    bool device_access;        /* true: no device filter */
     struct config_number limits[LIMIT_MAX_];
     const char *cpuset_cpus, *cpuset_mems; /* NULL: not set */
-    struct config_device_rule *rules; /* extra rules after the defaults */
+    struct config_device_rule *rules;      /* extra rules after the defaults */
     size_t n_rules;
 };
 /* "memory", "memory_swap", ...: the key below /cgroups. */
@@ -145,28 +145,28 @@ extern const char *const config_limit_keys[LIMIT_MAX_];
 
 struct lc_config {
     struct arena arena;
-    const char *file;   /* as given, for messages: "container.json" */
-    const char *text;   /* the JSON text, for config_locate */
+    const char *file; /* as given, for messages: "container.json" */
+    const char *text; /* the JSON text, for config_locate */
     size_t length;
 
     const char *hostname, *domainname; /* NULL: unchanged */
     const char **environment;          /* NULL-terminated, "K=V" */
     size_t n_environment;
-    const char *working_dir;           /* default "/" */
-    const char *user;                  /* "" : root */
+    const char *working_dir; /* default "/" */
+    const char *user;        /* "" : root */
     uint32_t *additional_groups;
     size_t n_additional_groups;
     bool tty, readonly_fs, no_pivot_root, no_new_privileges;
     struct config_number umask, oom_score_adj;
 
-    uint32_t namespaces;               /* NAMESPACE_BIT() set */
+    uint32_t namespaces; /* NAMESPACE_BIT() set */
     struct config_mapping *uid_mappings, *gid_mappings;
     size_t n_uid_mappings, n_gid_mappings;
 
     /* Capabilities the process keeps (bounding, permitted, effective), as a bit set over the names that libcap
      * knows. With a capabilities_mask, bits that only the kernel knows stay set. */
     uint64_t capabilities;
-    bool capabilities_given;           /* "capabilities", the keep-list, was used */
+    bool capabilities_given; /* "capabilities", the keep-list, was used */
 
     struct config_mount *mounts;
     size_t n_mounts;

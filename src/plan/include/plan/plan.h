@@ -13,7 +13,7 @@
 
 /* A descriptor that the parent has to open before the child is spawned. */
 enum plan_given_kind {
-    GIVEN_TREE,      /* a detached copy of the mount tree at `path` (user namespaces: only the parent can reach it) */
+    GIVEN_TREE, /* a detached copy of the mount tree at `path` (user namespaces: only the parent can reach it) */
     GIVEN_NAMESPACE, /* `path` is a namespace file */
     GIVEN_ROOT,      /* the root directory of the container's init */
     GIVEN_CONSOLE,   /* `path` is a pty slave */
@@ -31,40 +31,40 @@ struct plan_given {
 struct lc_plan {
     struct arena arena;
     const struct lc_config *config;
-    struct buffer body;    /* the blob behind the header: strings and data */
+    struct buffer body; /* the blob behind the header: strings and data */
     struct wire_op *ops;
     const char **pointers; /* per op: the key it came from; "" for what is always done */
     size_t n_ops, capacity;
     struct plan_given given[PLAN_GIVEN_MAX];
     size_t n_given;
     uint32_t n_slots, flags;
-    uint64_t clone_flags;  /* for the spawn itself */
-    bool map_ids;          /* the parent has to write uid_map and gid_map */
-    bool makes_network;    /* the parent makes the network namespace while the child mounts, and sends it */
-    bool forks;            /* the process is a fork of the spawned child (join) */
-    bool failed;           /* out of memory, or too many descriptors */
+    uint64_t clone_flags; /* for the spawn itself */
+    bool map_ids;         /* the parent has to write uid_map and gid_map */
+    bool makes_network;   /* the parent makes the network namespace while the child mounts, and sends it */
+    bool forks;           /* the process is a fork of the spawned child (join) */
+    bool failed;          /* out of memory, or too many descriptors */
 };
 
 struct plan_options {
-    const char *rootfs;               /* absolute, no symlinks */
-    const char *const *argv;          /* NULL-terminated */
-    const char *protect;              /* container path of container.json when it lies in the rootfs, or NULL */
-    const char *console;              /* host path of a pty slave to use, or NULL */
-    unsigned short rows, columns;     /* of a new terminal */
-    bool privileged;                  /* effective uid 0: the parent opens mount sources for user namespaces */
+    const char *rootfs;           /* absolute, no symlinks */
+    const char *const *argv;      /* NULL-terminated */
+    const char *protect;          /* container path of container.json when it lies in the rootfs, or NULL */
+    const char *console;          /* host path of a pty slave to use, or NULL */
+    unsigned short rows, columns; /* of a new terminal */
+    bool privileged;              /* effective uid 0: the parent opens mount sources for user namespaces */
     bool die_with_parent;
 };
 
 /* A running container, for joins. */
 struct plan_target {
-    uint32_t namespaces; /* its own ones, NAMESPACE_BIT() set */
+    uint32_t namespaces;  /* its own ones, NAMESPACE_BIT() set */
     bool foreign_network; /* networks: type netns */
 };
 
 int plan_create(const struct lc_config *config, const struct plan_options *options, struct lc_plan **ret,
         struct lc_error **err);
-int plan_join(const struct lc_config *config, const struct plan_options *options, const struct plan_target *target,
-        struct lc_plan **ret, struct lc_error **err);
+int plan_join(const struct lc_config *config, const struct plan_options *options,
+        const struct plan_target *target, struct lc_plan **ret, struct lc_error **err);
 void plan_free(struct lc_plan *plan);
 
 /* The wire blob; the caller frees. NULL when out of memory. */

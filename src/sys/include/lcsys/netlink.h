@@ -31,7 +31,8 @@ int netlink_open(void); /* AF_NETLINK/NETLINK_ROUTE, CLOEXEC; fd or -errno */
 /* Sends one request with NLM_F_ACK and waits for its acknowledgement: 0 or -errno. `reply` (may be NULL) receives the
  * first non-ack message, *reply_length its length. `text` (may be NULL) receives the kernel's extended error text.
  * On entry *reply_length is the room in `reply`; without any reply it becomes 0. A longer reply is -EMSGSIZE. */
-int netlink_request(int fd, struct nlmsghdr *request, void *reply, size_t *reply_length, char *text, size_t text_size);
+int netlink_request(
+        int fd, struct nlmsghdr *request, void *reply, size_t *reply_length, char *text, size_t text_size);
 
 /* What netlink_read looks for in the kernel's datagrams, and where it puts what it finds. */
 struct netlink_answer {

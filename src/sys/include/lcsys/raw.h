@@ -32,5 +32,4 @@ static inline long sys_raw(long number, long a, long b, long c, long d, long e)
 #error "raw system calls: add this architecture"
 #endif
 
-
 #endif

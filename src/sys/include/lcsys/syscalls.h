@@ -22,7 +22,8 @@ int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint
 int sys_open_tree(int dirfd, const char *path, unsigned int flags);
 int sys_move_mount(int from_fd, int to_fd); /* both by descriptor, with empty paths */
 int sys_mount_setattr(int fd, unsigned int flags, const struct mount_attr *attr);
-int sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
+int sys_mount(
+        const char *source, const char *target, const char *type, unsigned long flags, const char *data);
 int sys_umount(const char *target, int flags);
 int sys_pivot_root(const char *new_root, const char *put_old);
 int sys_close_range(unsigned int first, unsigned int last, unsigned int flags);

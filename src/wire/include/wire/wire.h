@@ -63,6 +63,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
 
 /* ---- the plan blob: offsets only, no pointers ---- */
 
+/* clang-format off */
 /* X(kind, name, doc): the child's step table, the printer and the error messages are all made from this list. */
 #define WIRE_OPS(X)                                                                                          \
     X(SETNS, "setns")               /* slot; number0 CLONE_NEW* */                                           \
@@ -75,7 +76,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(DOMAINNAME, "domainname")     /* text0 */                                                              \
     X(PROPAGATION, "propagation")   /* number0 MS_*: of the whole private mount tree */                      \
     X(SOURCE, "source")             /* text0 host path; number0 recursive; number1 slot to fill */           \
-    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1; number0: no pivot_root */    \
+    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1 */                              \
     X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 MOUNT_F_* */ \
     X(BIND, "bind")                 /* text2 destination; number0 set, 1 clear, 2 flags, 3 propagation; slot */ \
     X(DEVICE, "device")             /* text0 path; number0 mode with type, 1 dev, 2 uid, 3 gid */            \
@@ -87,18 +88,21 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(LABEL, "label")               /* text0 "apparmor" or "selinux", text1 label: at the next exec */       \
     X(OOM_SCORE, "oom-score")       /* number0 */                                                            \
     X(ROOT_ATTRIBUTES, "root-attributes") /* number0 MOUNT_ATTR_* to set on the root mount */                \
-    X(DETACH_HOST, "detach-host")   /* the host's tree leaves the mount namespace */                         \
+    X(DETACH_HOST, "detach-host")   /* number0: the rootfs becomes "/"; number1: by chroot, not pivot_root */ \
     X(CHROOT, "chroot")             /* text0: only without a mount namespace of its own */                   \
     X(WAIT, "wait")                 /* for PLACED */                                                         \
     X(NETWORK, "network")           /* text0 interface; data: rtnetlink messages */                          \
     X(RLIMIT, "rlimit")             /* text0 name; number0 resource, 1 soft, 2 hard */                       \
     X(SESSION, "session")           /* setsid; the console becomes the controlling terminal and 0, 1, 2 */   \
     X(USER, "user")                 /* text0 user, text1 group; data: additional gids (uint32) */            \
-    X(CAPABILITIES, "capabilities") /* number0 kept */                                                       \
+    X(BOUNDING, "bounding")         /* number0 kept */                                                       \
+    X(IDENTITY, "identity")         /* groups, gid, uid; number0: setgroups may be denied (one id mapped) */ \
+    X(CAPABILITIES, "capabilities") /* number0 kept: permitted and effective, the other sets empty */        \
     X(UMASK, "umask")               /* number0 */                                                            \
     X(CWD, "cwd")                   /* text0 */                                                              \
     X(NO_NEW_PRIVILEGES, "no-new-privileges")                                                                \
     X(EXEC, "exec")                 /* data: argv then envp as uint32 string offsets; number0 argc, 1 envc */
+/* clang-format on */
 
 enum wire_op_kind {
 #define WIRE_OP_ENUM(kind, name) WIRE_OP_##kind,
@@ -112,13 +116,12 @@ const char *wire_op_name(enum wire_op_kind kind);
 #define WIRE_MOUNT_NO_SYMLINKS 1u    /* destination must be a real directory reached without links */
 #define WIRE_MOUNT_RECURSIVE_ATTR 2u /* attributes apply to submounts too */
 #define WIRE_MOUNT_RECURSIVE 4u      /* bind with submounts */
-#define WIRE_MOUNT_HOST_VIEW 8u      /* source or data are paths of the host */
 #define WIRE_MOUNT_PROPAGATION_SHIFT 32
 
 struct wire_op {
     uint16_t kind;
-    int16_t slot;      /* -1: none */
-    uint32_t text[4];  /* offsets of NUL-terminated strings; 0: none */
+    int16_t slot;     /* -1: none */
+    uint32_t text[4]; /* offsets of NUL-terminated strings; 0: none */
     uint64_t number[4];
     uint32_t data, data_length;
 };
@@ -129,7 +132,7 @@ struct wire_op {
 
 struct wire_plan {
     uint32_t magic;
-    uint32_t size;    /* of the whole blob; its last byte is NUL, so that every offset below it is terminated */
+    uint32_t size; /* of the whole blob; its last byte is NUL, so that every offset below it is terminated */
     uint32_t n_ops, ops;
     uint32_t n_slots; /* slots 0..n_given-1 arrive as descriptors, the rest is filled by ops */
     uint32_t n_given;
