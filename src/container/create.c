@@ -186,6 +186,8 @@ static int host_half(struct container *container, const struct lc_config *config
         r = send_netns(session, &netns, err);
     if (r == 0 && identity_read(session->pid, &record->init) < 0)
         return session_until(session, WIRE_READY, err); /* gone already: it has said why */
+    if (r == 0 && (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0)
+        mark_take(record, container->rootfs, netns);
     if (r == 0)
         r = record_write(container, err);
     if (r == 0)
@@ -220,10 +222,6 @@ static int start(struct container *container, const struct lc_config *config,
     if (r == 0)
         r = session_until(session, WIRE_READY, err);
     given_close(given, session->plan->n_given);
-    if (r == 0 && (container->record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0) {
-        mark_take(&container->record);
-        r = record_write(container, err);
-    }
     return r;
 }
 

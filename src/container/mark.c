@@ -19,17 +19,28 @@ static bool look(pid_t pid, const char *mark, struct stat *ret)
     return stat(path, ret) == 0;
 }
 
-void mark_take(struct record *record)
+/* One of its own namespaces that exists from the clone on, else its network, else its root directory. */
+void mark_take(struct record *record, const char *rootfs, int netns)
 {
-    static const enum config_namespace order[] = { NAMESPACE_MNT, NAMESPACE_NET, NAMESPACE_IPC, NAMESPACE_UTS,
-        NAMESPACE_USER };
-    const char *mark = "root";
+    static const enum config_namespace order[] = { NAMESPACE_USER, NAMESPACE_MNT, NAMESPACE_IPC,
+        NAMESPACE_UTS };
+    const char *mark = NULL;
     struct stat st;
+    bool found;
 
-    for (size_t i = ARRAY_SIZE(order); i-- > 0;)
+    for (size_t i = 0; mark == NULL && i < ARRAY_SIZE(order); i++)
         if ((record->namespaces & NAMESPACE_BIT(order[i])) != 0)
             mark = config_namespaces[order[i]].proc;
-    if (!look(record->init.pid, mark, &st))
+    if (mark != NULL) {
+        found = look(record->init.pid, mark, &st);
+    } else if (netns >= 0) {
+        mark = "net";
+        found = fstat(netns, &st) == 0;
+    } else {
+        mark = "root";
+        found = stat(rootfs, &st) == 0;
+    }
+    if (!found)
         return;
     (void)snprintf(record->mark, sizeof(record->mark), "%s", mark);
     record->mark_dev = st.st_dev;

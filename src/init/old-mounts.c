@@ -73,6 +73,8 @@ static int mount_id(struct init *init, int fd)
 struct tree {
     int ids[TREE_MAX];
     size_t count;
+    int mounted;   /* descriptor of the top */
+    size_t prefix; /* length of its mount point, as mountinfo shows it from here; 0: not seen yet */
 };
 
 static bool tree_has(const struct tree *tree, int id)
@@ -113,13 +115,16 @@ static int remount_line(struct init *init, struct tree *tree, char *line, const 
     }
     id = (int)strtol(fields[0], NULL, 10);
     parent = (int)strtol(fields[1], NULL, 10);
-    if (tree_has(tree, id) || !tree_has(tree, parent))
+    unescape(fields[4]);
+    if (id == tree->ids[0])
+        tree->prefix = strlen(fields[4]);
+    if (tree->prefix == 0 || tree_has(tree, id) || !tree_has(tree, parent))
         return 0;
-    if (tree->count == TREE_MAX)
+    if (tree->count == TREE_MAX || strlen(fields[4]) <= tree->prefix)
         return -E2BIG;
     tree->ids[tree->count++] = id;
-    unescape(fields[4]);
-    fd = path_open(init->root, fields[4], PATH_MUST_EXIST, true);
+    /* Below the top, by its descriptor: "/" shows as a prefix of length 1, which is the separator itself. */
+    fd = path_open(tree->mounted, fields[4] + (tree->prefix > 1 ? tree->prefix : 0), PATH_MUST_EXIST, true);
     if (fd < 0)
         return fd;
     r = remount(fd, request->set, request->clear);
@@ -160,7 +165,7 @@ int init_old_attributes(struct init *init, int mounted, const struct bind_reques
 
     if (r < 0 || (request->flags & WIRE_MOUNT_RECURSIVE_ATTR) == 0)
         return r;
-    tree.count = 1;
+    tree = (struct tree){ .count = 1, .mounted = mounted };
     tree.ids[0] = mount_id(init, mounted);
     return tree.ids[0] < 0 ? tree.ids[0] : remount_below(init, &tree, request);
 }

@@ -107,6 +107,19 @@ def test_slow_readers(box, tty, live):
         assert bytes(received).replace(b"\r\n", b"\n") == SEQ
 
 
+@pytest.mark.parametrize("keys, words", [
+    ({"sysctl": {"net.ipv4.ip_forward": "maybe"}}, ["/sysctl/net.ipv4.ip_forward", "Invalid argument"]),
+    ({"mounts": [{"type": "tmpfs", "destination": "/run", "options": ["nonsense=1"]}]}, ["/mounts/0"]),
+    ({"user": "ghost"}, ["/user", "ghost"])], ids=["sysctl", "mount", "user"])
+def test_no_message_is_ever_lost(box, keys, words):
+    """The child fails while the parent is busy with something else: its reason arrives all the same."""
+    box.config.update(keys)
+    box.write()
+    for i in range(times(2000, 300)):
+        status, _, err = run(box, "/bin/true")
+        assert status == 125 and all(word in err.decode() for word in words), (i, err)
+
+
 def test_fork_bomb_ends_with_the_container(box, group_parent):
     box.config["cgroups"] = {"parent": group_parent, "name": "bomb", "pids_limit": 200}
     run = box.start("echo ready; bomb() { bomb | bomb & }; bomb 2>/dev/null; while :; do sleep 1; done")

@@ -79,11 +79,11 @@ def descendants(ancestor):
 def fds(pid):
     """{0: "/dev/null", ...}"""
     result = {}
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        try:
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
             result[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
-        except FileNotFoundError:
-            pass
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # closed, or the process ended, in between
     return result
 
 
