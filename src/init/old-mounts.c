@@ -101,7 +101,7 @@ static void unescape(char *text)
 }
 
 /* One mountinfo line: "ID PARENT MAJ:MIN ROOT MOUNTPOINT ..." */
-static int remount_line(struct init *init, struct tree *tree, char *line, const struct bind_request *request)
+static int remount_line(struct tree *tree, char *line, const struct bind_request *request)
 {
     char *at = line, *fields[5];
     int id, parent, fd, r;
@@ -148,7 +148,7 @@ static int remount_below(struct init *init, struct tree *tree, const struct bind
         text[have] = '\0';
         while (r == 0 && (end = strchr(line, '\n')) != NULL) {
             *end = '\0';
-            r = remount_line(init, tree, line, request);
+            r = remount_line(tree, line, request);
             line = end + 1;
         }
         have -= (size_t)(line - text);
