@@ -5,7 +5,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 struct planner {
     const struct lc_config *config;
@@ -271,6 +273,24 @@ static int plan_tracking(struct planner *planner)
             "no cgroup hierarchy is mounted here");
 }
 
+/* How much of the path is there already: what is below is ours to remove, even after a crash between mkdir and mark. */
+static size_t existing_part(const struct cgroup_group *group)
+{
+    size_t mount = strlen(group->mount), length = strlen(group->path);
+    char path[PATH_MAX];
+
+    if (length >= sizeof(path))
+        return 0;
+    memcpy(path, group->path, length + 1);
+    while (length > mount && access(path, F_OK) < 0) {
+        while (length > mount && path[length - 1] != '/')
+            length--;
+        length = length > mount ? length - 1 : mount;
+        path[length] = '\0';
+    }
+    return length;
+}
+
 /* Fills in `made`, and refuses to share a group with processes that are not ours. */
 static int look_at(struct cgroup_group *group, struct lc_error **err)
 {
@@ -284,6 +304,8 @@ static int look_at(struct cgroup_group *group, struct lc_error **err)
     }
     r = cgroup_read_text(AT_FDCWD, file, &processes);
     group->made = r == -ENOENT;
+    if (group->made)
+        group->existing = existing_part(group);
     if (r == -ENOENT || (r == 0 && processes[0] == '\0'))
         return 0;
     if (r == 0) {

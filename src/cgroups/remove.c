@@ -70,10 +70,12 @@ void cgroup_remove_parents(const struct cgroup_group *group)
         *slash = '\0';
         if (!cgroup_is_below(path, group->mount))
             return;
+        /* Ours by the mark, or because it was not there before: a crash comes between making and marking. */
         if (lgetxattr(path, CGROUP_MARK, mark, sizeof(mark)) != 1) {
             if (errno == ENOENT)
                 continue;
-            return;
+            if (group->existing == 0 || strlen(path) <= group->existing)
+                return;
         }
         if (rmdir(path) < 0 && errno != ENOENT)
             return;

@@ -15,6 +15,7 @@
 
 static int open_one(const struct plan_given *given, pid_t init, char *path, size_t size)
 {
+    unsigned int number;
     int fd;
 
     (void)snprintf(path, size, "%s", given->path != NULL ? given->path : "");
@@ -32,7 +33,8 @@ static int open_one(const struct plan_given *given, pid_t init, char *path, size
         break;
     case GIVEN_CONSOLE:
         fd = openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd >= 0 && !isatty(fd)) {
+        /* A master is a terminal too, but not one to sit at. */
+        if (fd >= 0 && (!isatty(fd) || ioctl(fd, TIOCGPTN, &number) == 0)) {
             fd_close(&fd);
             errno = ENOTTY;
         }

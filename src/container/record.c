@@ -21,8 +21,8 @@ static void format_groups(struct buffer *out, const struct cgroup_set *set)
         buffer_json_string(out, set->groups[i].path);
         buffer_text(out, ", \"mount\": ");
         buffer_json_string(out, set->groups[i].mount);
-        buffer_printf(out, ", \"version\": %d, \"made\": %s}", set->groups[i].v2 ? 2 : 1,
-                set->groups[i].made ? "true" : "false");
+        buffer_printf(out, ", \"version\": %d, \"made\": %s, \"existing\": %zu}", set->groups[i].v2 ? 2 : 1,
+                set->groups[i].made ? "true" : "false", set->groups[i].existing);
     }
     buffer_text(out, "],\n");
 }
@@ -142,6 +142,7 @@ static int parse_groups(const json_t *list, struct cgroup_set *set)
             return -EBADMSG;
         group->path = strdup(path);
         group->mount = strdup(mount);
+        group->existing = (size_t)json_integer_value(json_object_get(item, "existing"));
         group->v2 = json_integer_value(json_object_get(item, "version")) == 2;
         group->made = json_is_true(json_object_get(item, "made"));
         set->count++;

@@ -43,7 +43,7 @@ def test_starts_in_a_row(box, group_parent):
     box.write()
     for i in range(times(1000, 500)):
         status, out, err = run(box, "/bin/sh", "-c", f"echo {i}; exit {i % 256}")
-        assert (status, out, err) == (i % 256, f"{i}\n".encode(), b""), i
+        assert (status, out, err) == (i % 256, f"{i}\n".encode(), b""), f"run {i}: {status} {out} {err}"
     assert os.listdir(box.directory) == ["container.json"]
 
 
@@ -52,7 +52,7 @@ def test_joins_in_a_row(box):
     first = box.start()
     for i in range(times(10000, 4000)):
         status, out, err = run(box, "/bin/sh", "-c", f"echo {i}; exit {i % 256}")
-        assert (status, out, err) == (i % 256, f"{i}\n".encode(), b""), i
+        assert (status, out, err) == (i % 256, f"{i}\n".encode(), b""), f"run {i}: {status} {out} {err}"
     assert first.running()
     assert len(box.out("ls /proc | grep '^[0-9]'").split()) <= 5, "processes pile up"
 
