@@ -1,6 +1,5 @@
 /* The public functions: thin, so that the rooms behind them can change. */
 #include "container.h"
-#include "guard.h"
 
 #include <base/util.h>
 #include <security/apparmor.h>
@@ -16,7 +15,6 @@ struct lc_process {
     struct session session;
     bool joined, waited;
     int status;
-    struct guard guard;
 };
 
 const char *lc_version(void)
@@ -188,10 +186,6 @@ int lc_exec(const struct lc_config *config, const struct lc_options *given, stru
         return r;
     }
     fd_close(&process->session.socket);
-    /* Without a pid namespace the kernel would kill only the first process with us. */
-    if ((options.flags & LC_DIE_WITH_CALLER) != 0 && !process->joined &&
-            (process->container.record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0)
-        (void)lc_process_guard(process, NULL);
     *ret = process;
     return 0;
 }
@@ -225,7 +219,7 @@ int lc_process_guard(struct lc_process *process, struct lc_error **err)
 {
     if (process->waited)
         return 0;
-    return guard_start(&process->guard, process->session.pidfd,
+    return guard_start(&process->session.guard, process->session.pidfd,
             process->joined ? NULL : &process->container.record, err);
 }
 
@@ -241,7 +235,7 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
     if (r < 0)
         return error_raise(
                 err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
-    guard_end(&process->guard);
+    guard_end(&process->session.guard);
     process->waited = true;
     *ret_status = process->status;
     if (process->joined)

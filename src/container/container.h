@@ -99,6 +99,16 @@ struct spawn {
 int spawn_child(struct spawn *spawn);
 void spawn_release(struct spawn *spawn);
 
+/* guard.c: the watcher of a foreground process; src/init/guard.c says what it is for */
+struct guard {
+    pid_t pid; /* 0: none */
+    int pidfd, pipe;
+};
+/* `record`: whose processes are to be killed with it, by their mark; NULL for a joined process. Once only. */
+int guard_start(struct guard *guard, int pidfd, const struct record *record, struct lc_error **err);
+/* After the process has ended. */
+void guard_end(struct guard *guard);
+
 /* session.c: the conversation with one child */
 struct session {
     const struct lc_plan *plan;
@@ -107,6 +117,7 @@ struct session {
     int socket, console;
     pid_t pid; /* of the process itself: the fork's in a join */
     int pidfd;
+    struct guard guard;
     bool ready;
 };
 int session_start(struct session *session, const struct lc_options *options, const int *given, int cgroup_fd,

@@ -196,6 +196,10 @@ static int host_half(struct container *container, const struct lc_config *config
         r = cgroup_make_v1(config, &record->groups, container->log, err);
     if (r == 0)
         r = make_links(container, config, session, &netns, err);
+    /* Without a pid namespace the kernel would kill only the first process with us. */
+    if (r == 0 && (session->plan->flags & WIRE_DIE_WITH_PARENT) != 0 &&
+            (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0 && session->pidfd >= 0)
+        r = guard_start(&session->guard, session->pidfd, record, err);
     return r < 0 ? r : session_place(session, &record->groups, err);
 }
 

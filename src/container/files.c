@@ -11,13 +11,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char *const names[] = { "start", "pid" };
+
+static void temporary_name(char *out, size_t size, const char *name, pid_t owner)
+{
+    (void)snprintf(out, size, ".%s.%d", name, (int)owner);
+}
+
 static int write_file(
         const struct container *container, const char *name, unsigned long long number, struct lc_error **err)
 {
     char temporary[32], text[32];
     int fd, length = snprintf(text, sizeof(text), "%llu\n", number), saved;
 
-    (void)snprintf(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid());
+    temporary_name(temporary, sizeof(temporary), name, container->record.owner.pid);
     fd = openat(container->root_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0 && errno == EEXIST) {
         (void)unlinkat(container->root_fd, temporary, 0);
@@ -70,4 +77,11 @@ void files_remove(const struct container *container)
 {
     (void)unlinkat(container->root_fd, "pid", 0);
     (void)unlinkat(container->root_fd, "start", 0);
+    /* What another's crash left half-way. */
+    for (size_t i = 0; container->record.owner.pid != getpid() && i < ARRAY_SIZE(names); i++) {
+        char temporary[32];
+
+        temporary_name(temporary, sizeof(temporary), names[i], container->record.owner.pid);
+        (void)unlinkat(container->root_fd, temporary, 0);
+    }
 }

@@ -1,4 +1,4 @@
-#include "guard.h"
+#include "container.h"
 
 #include <base/util.h>
 

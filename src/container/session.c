@@ -261,6 +261,7 @@ void session_abort(struct session *session)
         (void)wait_process(session->pid, session->pidfd, NULL);
     }
     session->pid = -1;
+    guard_end(&session->guard);
     heard_from_child(session);
     session_close(session);
 }
