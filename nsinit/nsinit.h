@@ -42,7 +42,7 @@ int options_parse(char ***argv, struct arguments *arguments);
 void report_errors(const struct lc_error *err); /* one line each, on stderr */
 int report_and_free(struct lc_error *err);      /* prints, frees, returns the exit status */
 int finish_output(void); /* flushes standard output: 0, or NSINIT_FAILED after a message */
-void report_log(void *arguments, const char *line);
+void report_log(void *data, const char *line);
 int load_config(const struct arguments *arguments,
         struct lc_config **ret); /* 0, or the exit status after a message */
 void fill_options(const struct arguments *arguments, struct lc_options *options);

@@ -12,7 +12,8 @@
 #define COMPLAINTS_MAX 200
 #define QUOTE_MAX 80
 
-static void report(struct reader *reader, struct error_site *site, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void report(
+        struct reader *reader, struct error_site *site, const char *fmt, va_list args)
 {
     char *text;
 
@@ -30,7 +31,7 @@ static void report(struct reader *reader, struct error_site *site, const char *f
     (void)error_raise(reader->err, site, text != NULL ? "%s" : NULL, text);
 }
 
-static void report_pointer(
+__attribute__((format(printf, 5, 0))) static void report_pointer(
         struct reader *reader, const char *pointer, bool key, const char *hint, const char *fmt, va_list args)
 {
     const struct lc_config *config = reader->config;
@@ -83,7 +84,8 @@ void complain_pointer(struct reader *reader, const char *pointer, const char *hi
     va_end(args);
 }
 
-static void report_site(struct reader *reader, struct error_site *site, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void report_site(
+        struct reader *reader, struct error_site *site, const char *fmt, ...)
 {
     va_list args;
 

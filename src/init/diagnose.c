@@ -30,7 +30,8 @@ static void describe_denied(struct init *init, const char *path, const struct st
 /* Below a root of the container's, never outside of it, not even to look. */
 static int look(int at, const char *path)
 {
-    int fd = at == AT_FDCWD ? openat(at, path, O_PATH | O_CLOEXEC) : path_open(at, path, PATH_MUST_EXIST, false);
+    int fd = at == AT_FDCWD ? openat(at, path, O_PATH | O_CLOEXEC)
+                            : path_open(at, path, PATH_MUST_EXIST, false);
 
     if (at == AT_FDCWD && fd < 0)
         return -errno;
@@ -53,22 +54,22 @@ static bool diagnose_component(struct init *init, int at, const char *path, bool
 {
     struct stat st;
     int fd = look(at, path);
-    bool said = true;
+    bool said = false;
 
     if (fd == -ENOENT) {
         describe_missing(init, at, path, errnum);
         return true;
     }
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        said = false;
-    } else if (!last && !S_ISDIR(st.st_mode)) {
-        init_detail(init, path);
-        init_detail(init, " is not a directory");
-    } else if (faccessat(fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0 && errno == EACCES &&
-               (S_ISDIR(st.st_mode) || last)) {
-        describe_denied(init, path, &st, " lacks x");
-    } else {
-        said = false;
+    if (fd >= 0 && fstat(fd, &st) == 0) {
+        if (!last && !S_ISDIR(st.st_mode)) {
+            init_detail(init, path);
+            init_detail(init, " is not a directory");
+            said = true;
+        } else if (faccessat(fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0 && errno == EACCES &&
+                   (S_ISDIR(st.st_mode) || last)) {
+            describe_denied(init, path, &st, " lacks x");
+            said = true;
+        }
     }
     init_close(&fd);
     return said;

@@ -16,11 +16,11 @@
 struct init {
     const char *blob;
     const struct wire_plan *plan;
-    int host_root;   /* O_PATH of the host's "/", until detach-host; cwd while mounts are made */
-    int root;        /* O_PATH of the container's "/" */
-    int console;     /* slave of the console's pty, -1: none */
-    int null;        /* O_PATH of the host's verified /dev/null, -1: not opened yet */
-    bool old_mounts; /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
+    int host_root;         /* O_PATH of the host's "/", until detach-host; cwd while mounts are made */
+    int root;              /* O_PATH of the container's "/" */
+    int console;           /* slave of the console's pty, -1: none */
+    int null;              /* O_PATH of the host's verified /dev/null, -1: not opened yet */
+    bool old_mounts;       /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
     bool masked_directory; /* the shared empty directory exists at mask_directory */
     int mask_directory;
     int dev;          /* O_PATH of our fresh /dev, -1: not opened yet */
@@ -84,7 +84,7 @@ init_step step_setns, step_unshare, step_join_network, step_become_root, step_jo
         step_hostname, step_domainname, step_propagation, step_source, step_rootfs, step_mount, step_bind,
         step_device, step_symlink, step_console, step_sysctl, step_mask, step_readonly, step_label,
         step_oom_score, step_root_attributes, step_detach_host, step_chroot, step_wait, step_network,
-        step_rlimit, step_session, step_user, step_bounding, step_identity, step_capabilities, step_umask, step_cwd, step_no_new_privileges,
-        step_exec;
+        step_rlimit, step_session, step_user, step_bounding, step_identity, step_capabilities, step_umask,
+        step_cwd, step_no_new_privileges, step_exec;
 
 #endif

@@ -178,8 +178,7 @@ static void add_console(const struct plan_request *request)
 void plan_filesystem(const struct plan_request *request)
 {
     struct lc_plan *plan = request->plan;
-    struct wire_op *op =
-            plan_add(plan, WIRE_OP_ROOTFS, "");
+    struct wire_op *op = plan_add(plan, WIRE_OP_ROOTFS, "");
 
     op->text[0] = plan_text(plan, request->options->rootfs);
     op->slot = request->sources.rootfs;

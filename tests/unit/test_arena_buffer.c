@@ -80,7 +80,7 @@ static void buffer_grows(void **state)
         char number[8];
 
         (void)snprintf(number, sizeof(number), "%05d", i);
-        assert_memory_equal(text + 5 * i, number, 5);
+        assert_memory_equal(text + 5 * (size_t)i, number, 5);
     }
     free(text);
     assert_null(buffer.data);

@@ -202,11 +202,11 @@ static void nest(const struct cgroup_group *group, pid_t pid)
 
     (void)snprintf(path, sizeof(path), "%s/inner", group->path);
     assert_int_equal(mkdir(path, 0755), 0);
-    strcat(path, "/deeper");
+    (void)snprintf(path, sizeof(path), "%s/inner/deeper", group->path);
     assert_int_equal(mkdir(path, 0755), 0);
     if (!group->v2 && (group->controllers & CGROUP_BIT(CGROUP_CPUSET)) != 0)
         return;
-    strcat(path, "/cgroup.procs");
+    (void)snprintf(path, sizeof(path), "%s/inner/deeper/cgroup.procs", group->path);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     (void)snprintf(text, sizeof(text), "%d", (int)pid);

@@ -502,13 +502,17 @@ static void test_all_at_once(void **state)
 static void test_many_errors_are_capped(void **state)
 {
     char text[4096] = "{\"environment\":[1";
+    size_t length = strlen(text);
     struct lc_error *err;
 
     (void)state;
-    for (int i = 0; i < 1000; i++)
-        strcat(text, ",1");
-    strcat(text, "]}");
-    err = parse_bad(text, strlen(text), false);
+    for (int i = 0; i < 1000; i++) {
+        text[length++] = ',';
+        text[length++] = '1';
+    }
+    text[length++] = ']';
+    text[length++] = '}';
+    err = parse_bad(text, length, false);
     assert_int_equal(count_errors(err), 200);
     assert_non_null(strstr(error_text(error_last(err)), "too many errors"));
     error_free(err);
@@ -562,14 +566,16 @@ static void test_size(void **state)
     (void)state;
     assert_non_null(text);
     memset(text, ' ', max + 1);
-    memcpy(text, "{\n}", 3);
+    text[0] = '{';
+    text[1] = '\n';
+    text[2] = '}';
     assert_int_equal(config_parse(text, max, "f", NULL, &config, NULL), 0);
     config_free(config);
     err = parse_bad(text, max + 1, false);
     assert_non_null(strstr(error_text(err), "4 MiB"));
     assert_int_equal(error_site(err)->line, 2);
     error_free(err);
-    memcpy(text, "{\0}", 3);
+    text[1] = '\0';
     err = parse_bad(text, 3, false);
     error_free(err);
     assert_true(config_parse("[", 1, "f", NULL, &config, NULL) < 0); /* nobody listens */

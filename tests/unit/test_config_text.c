@@ -155,7 +155,7 @@ static void test_mutations(void **state)
         size_t length = strlen(source);
         char *text = malloc(length);
 
-        memcpy(text, source, length);
+        memcpy(text, source, length); /* NOLINT(bugprone-not-null-terminated-result): a text with a length */
         for (int j = 0; j <= i % 3; j++)
             text[(size_t)rand_r(&seed) % length] =
                     replacements[(size_t)rand_r(&seed) % (sizeof(replacements) - 1)];

@@ -144,9 +144,10 @@ static void ping_gateway(void)
     MUST(fd >= 0);
     MUST(inet_pton(AF_INET, "198.18.213.1", &to.sin_addr) == 1);
     {
-        const uint16_t *words = (const uint16_t *)&echo;
+        uint16_t words[sizeof(echo) / 2];
         uint32_t sum = 0;
 
+        memcpy(words, &echo, sizeof(words));
         for (size_t i = 0; i < sizeof(echo) / 2; i++)
             sum += words[i];
         echo.checksum = (uint16_t) ~(sum + (sum >> 16));

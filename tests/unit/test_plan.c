@@ -419,13 +419,16 @@ static void join_order(void **state)
         PLANNED planned = make_join(&rows[i].target);
         const struct lc_plan *plan = planned.plan;
         char order[64] = "";
+        size_t length = 0;
 
         for (int nth = 0, at; (at = find(plan, WIRE_OP_SETNS, nth)) >= 0; nth++) {
             enum config_namespace ns = plan->given[plan->ops[at].slot].namespace;
 
             assert_int_equal(plan->given[plan->ops[at].slot].kind, GIVEN_NAMESPACE);
             assert_int_equal(plan->ops[at].number[0], config_namespaces[ns].clone_flag);
-            (void)strcat(strcat(order, " "), config_namespaces[ns].proc);
+            length += (size_t)snprintf(
+                    order + length, sizeof(order) - length, " %s", config_namespaces[ns].proc);
+            assert_true(length < sizeof(order));
         }
         assert_string_equal(order, rows[i].order);
         assert_int_equal(plan->forks, rows[i].forks);

@@ -56,7 +56,7 @@ static void round_trip(void **state)
     assert_string_equal(copy.record.groups.groups[1].path, groups[1].path);
     assert_true(copy.record.groups.groups[0].made && !copy.record.groups.groups[1].made);
     assert_true(!copy.record.groups.groups[0].v2 && copy.record.groups.groups[1].v2);
-    (void)strcpy(copy.root, container.root);
+    (void)snprintf(copy.root, sizeof(copy.root), "%s", container.root);
     again = record_format(&copy, NULL);
     assert_string_equal(text, again);
     record_done(&copy.record);
@@ -106,7 +106,7 @@ static void any_directory_name(void **state)
         struct container container = { 0 }, copy = { 0 };
         CLEAN_FREE char *text = NULL;
 
-        (void)strcpy(container.root, roots[i]);
+        (void)snprintf(container.root, sizeof(container.root), "%s", roots[i]);
         text = record_format(&container, NULL);
         if (record_parse(text, &copy.record) != 0) {
             print_error("row %zu: what record_format wrote, record_parse refuses\n", i);

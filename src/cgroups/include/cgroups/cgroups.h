@@ -28,7 +28,7 @@ struct cgroup_group {
     char *mount; /* the hierarchy's mount point: "/sys/fs/cgroup/memory" */
     bool v2;
     bool made;            /* the leaf did not exist when we looked (cgroup_plan); only these are removed */
-    size_t existing; /* length of the part of path that was there when we looked; 0: unknown */
+    size_t existing;      /* length of the part of path that was there when we looked; 0: unknown */
     uint32_t controllers; /* bit set of enum cgroup_controller that are used here */
 };
 
