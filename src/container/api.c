@@ -220,7 +220,7 @@ int lc_process_guard(struct lc_process *process, struct lc_error **err)
     if (process->waited)
         return 0;
     return guard_start(&process->session.guard, process->session.pidfd,
-            process->joined ? NULL : &process->container.record, err);
+            process->joined ? NULL : &process->container, err);
 }
 
 int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
@@ -265,7 +265,9 @@ void lc_process_free(struct lc_process *process)
 int lc_plan_text(const struct lc_config *config, const struct lc_options *given, char **ret_text,
         struct lc_error **err)
 {
-    struct container container = { .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF };
+    struct container container = {
+        .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF
+    };
     struct lc_options options;
     struct lc_plan *plan = NULL;
     struct buffer out = { 0 };

@@ -30,8 +30,8 @@ struct record {
     struct identity owner, init; /* owner: who started it and cleans up */
     uint32_t namespaces;         /* own ones, NAMESPACE_BIT() */
     bool foreign_network;
-    /* Without a pid namespace its processes are found by one of their own namespaces, else by their root. */
-    char mark[16]; /* "mnt", ..., "root", or "" */
+    /* Without a pid namespace and without a group its processes are found by one of their own namespaces. */
+    char mark[16]; /* "mnt", ..., or "" */
     unsigned long long mark_dev, mark_ino;
     struct cgroup_set groups;
     struct network_link *links;
@@ -40,9 +40,10 @@ struct record {
 
 struct container {
     char root[PATH_MAX], rootfs[PATH_MAX];
-    int root_fd;           /* directory of container.json, pid, start */
-    int state_fd, lock_fd; /* state directory; the locked record file, -1 when not locked */
-    char record_name[64];
+    int root_fd;                  /* directory of container.json, pid, start */
+    int state_fd, lock_fd;        /* state directory; the locked record file, -1 when not locked */
+    char id[48], record_name[64]; /* device and inode of the root directory; with ".json" */
+    int mark_fd;                  /* holds the namespace of record.mark, or -1 */
     const struct log *log;
     struct record record;
 };
@@ -104,8 +105,9 @@ struct guard {
     pid_t pid; /* 0: none */
     int pidfd, pipe;
 };
-/* `record`: whose processes are to be killed with it, by their mark; NULL for a joined process. Once only. */
-int guard_start(struct guard *guard, int pidfd, const struct record *record, struct lc_error **err);
+/* `container`: all of whose processes are to be killed with it, where it has no pid namespace; NULL for a joined process.
+ * Once only. */
+int guard_start(struct guard *guard, int pidfd, const struct container *container, struct lc_error **err);
 /* After the process has ended. */
 void guard_end(struct guard *guard);
 

@@ -83,8 +83,28 @@ static int check_host(const struct lc_config *config, struct lc_error **err)
     return r;
 }
 
+/* Without a pid namespace only a control group knows all the processes. Where none is asked for, one of ours without
+ * limits is used as far as the host lets us: then its processes are found by a namespace of theirs. `tracked`: the
+ * configuration to make groups by. */
+static int plan_groups(struct container *container, const struct lc_config *config, struct lc_config *tracked,
+        struct lc_error **err)
+{
+    struct cgroup_set *groups = &container->record.groups;
+    bool ours = !config->cgroups.present && (config->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0;
+
+    *tracked = *config;
+    if (!ours)
+        return cgroup_plan(config, container->id, groups, err);
+    tracked->cgroups = (struct config_cgroups){ .present = true, .parent = "nsinit", .device_access = true };
+    if (geteuid() != 0 || cgroup_plan(tracked, container->id, groups, NULL) < 0 ||
+            access(groups->groups[0].mount, W_OK) < 0)
+        cgroup_set_done(groups);
+    return 0;
+}
+
 /* The intent: everything that will be made on the host, known by name before it is made. */
-static int record_intent(struct container *container, const struct lc_config *config, struct lc_error **err)
+static int record_intent(struct container *container, const struct lc_config *config,
+        struct lc_config *tracked, struct lc_error **err)
 {
     struct record *record = &container->record;
     int r;
@@ -99,7 +119,7 @@ static int record_intent(struct container *container, const struct lc_config *co
             record->foreign_network = true;
             record->namespaces &= ~NAMESPACE_BIT(NAMESPACE_NET);
         }
-    r = cgroup_plan(config, container->record_name, &record->groups, err);
+    r = plan_groups(container, config, tracked, err);
     if (r == 0)
         r = network_plan(config, record->links, err);
     record->n_links = config->n_networks;
@@ -186,8 +206,8 @@ static int host_half(struct container *container, const struct lc_config *config
         r = send_netns(session, &netns, err);
     if (r == 0 && identity_read(session->pid, &record->init) < 0)
         return session_until(session, WIRE_READY, err); /* gone already: it has said why */
-    if (r == 0 && (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0)
-        mark_take(record, container->rootfs, netns);
+    if (r == 0 && (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0 && record->groups.count == 0)
+        mark_take(container);
     if (r == 0)
         r = record_write(container, err);
     if (r == 0)
@@ -199,7 +219,7 @@ static int host_half(struct container *container, const struct lc_config *config
     /* Without a pid namespace the kernel would kill only the first process with us. */
     if (r == 0 && (session->plan->flags & WIRE_DIE_WITH_PARENT) != 0 &&
             (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0 && session->pidfd >= 0)
-        r = guard_start(&session->guard, session->pidfd, record, err);
+        r = guard_start(&session->guard, session->pidfd, container, err);
     return r < 0 ? r : session_place(session, &record->groups, err);
 }
 
@@ -233,6 +253,7 @@ int container_create(struct container *container, const struct lc_config *config
         const struct lc_options *options, struct session *session, struct lc_error **err)
 {
     struct lc_plan *plan = NULL;
+    struct lc_config tracked;
     int r = check_host(config, err);
 
     if (r == 0)
@@ -241,9 +262,9 @@ int container_create(struct container *container, const struct lc_config *config
         return r;
     session->plan = plan;
     files_warn_stale(container);
-    r = record_intent(container, config, err);
+    r = record_intent(container, config, &tracked, err);
     if (r == 0)
-        r = start(container, config, options, session, err);
+        r = start(container, &tracked, options, session, err);
     if (r < 0) {
         session_abort(session);
         (void)container_reclaim(container, NULL);

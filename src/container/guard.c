@@ -3,6 +3,7 @@
 #include <base/util.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,11 +20,35 @@ static int open_ends(struct spawn *spawn, int *ret_null, int pipes[2], struct lc
     return 0;
 }
 
-int guard_start(struct guard *guard, int pidfd, const struct record *record, struct lc_error **err)
+/* By what the guard can kill everybody: the group as a whole, the list of its processes, or their namespace. */
+static const char *open_target(const struct container *container, int *ret_fd)
+{
+    const struct cgroup_set *groups;
+    char path[PATH_MAX];
+
+    *ret_fd = -EBADF;
+    if (container == NULL || (container->record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) != 0)
+        return NULL;
+    groups = &container->record.groups;
+    if (groups->count > 0) {
+        (void)snprintf(path, sizeof(path), "%s/cgroup.kill", groups->groups[0].path);
+        *ret_fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+        if (*ret_fd >= 0)
+            return "cgroup.kill";
+        *ret_fd = openat(AT_FDCWD, groups->groups[0].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return *ret_fd >= 0 ? "cgroup.procs" : NULL;
+    }
+    if (container->mark_fd < 0)
+        return NULL;
+    *ret_fd = fcntl(container->mark_fd, F_DUPFD_CLOEXEC, 0);
+    return *ret_fd >= 0 ? container->record.mark : NULL;
+}
+
+int guard_start(struct guard *guard, int pidfd, const struct container *container, struct lc_error **err)
 {
     static char name[] = "nsinit", role[] = "guard";
-    char device[24], inode[24], *argv[] = { name, role, NULL, device, inode, NULL };
-    CLEAN_FD int image = -EBADF, null = -EBADF, read_end = -EBADF;
+    char *argv[] = { name, role, NULL, NULL };
+    CLEAN_FD int image = -EBADF, null = -EBADF, read_end = -EBADF, target = -EBADF;
     struct spawn spawn = { .cgroup_fd = -1, .plan_fd = pidfd, .argv = argv, .image_fd = -1 };
     int pipes[2] = { -EBADF, -EBADF }, r;
 
@@ -32,11 +57,9 @@ int guard_start(struct guard *guard, int pidfd, const struct record *record, str
     if (pidfd < 0)
         return error_raise(err, &(struct error_site){ .stage = "guard", .errnum = ENOTSUP },
                 "this kernel has no pidfds");
-    if (record != NULL && record->mark[0] != '\0') {
-        argv[2] = (char *)record->mark;
-        (void)snprintf(device, sizeof(device), "%llu", record->mark_dev);
-        (void)snprintf(inode, sizeof(inode), "%llu", record->mark_ino);
-    }
+    argv[2] = (char *)open_target(container, &target);
+    spawn.given = &target;
+    spawn.n_given = argv[2] != NULL;
     r = open_ends(&spawn, &null, pipes, err);
     image = spawn.image_fd;
     read_end = pipes[0];

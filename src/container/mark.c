@@ -3,48 +3,69 @@
 #include <base/util.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+
+static int open_namespace(pid_t pid, const char *mark, struct stat *ret)
+{
+    char path[64];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, mark);
+    fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, ret) < 0)
+        fd_close(&fd);
+    return fd;
+}
+
+void mark_take(struct container *container)
+{
+    static const enum config_namespace order[] = { NAMESPACE_USER, NAMESPACE_MNT, NAMESPACE_IPC,
+        NAMESPACE_UTS };
+    struct record *record = &container->record;
+    const char *mark = NULL;
+    struct stat st;
+
+    for (size_t i = 0; mark == NULL && i < ARRAY_SIZE(order); i++)
+        if ((record->namespaces & NAMESPACE_BIT(order[i])) != 0)
+            mark = config_namespaces[order[i]].proc;
+    if (mark == NULL)
+        return;
+    container->mark_fd = open_namespace(record->init.pid, mark, &st);
+    if (container->mark_fd < 0)
+        return;
+    (void)snprintf(record->mark, sizeof(record->mark), "%s", mark);
+    record->mark_dev = st.st_dev;
+    record->mark_ino = st.st_ino;
+}
+
+void mark_retake(struct container *container)
+{
+    const struct record *record = &container->record;
+    struct stat st;
+    int fd;
+
+    if (container->mark_fd >= 0 || record->mark[0] == '\0' || !identity_alive(&record->init))
+        return;
+    fd = open_namespace(record->init.pid, record->mark, &st);
+    if (fd >= 0 && identity_alive(&record->init) && st.st_dev == record->mark_dev &&
+            st.st_ino == record->mark_ino)
+        container->mark_fd = fd_take(&fd);
+    fd_close(&fd);
+}
 
 static bool look(pid_t pid, const char *mark, struct stat *ret)
 {
     char path[64];
 
-    (void)snprintf(
-            path, sizeof(path), strcmp(mark, "root") == 0 ? "/proc/%d/%s" : "/proc/%d/ns/%s", (int)pid, mark);
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, mark);
     return stat(path, ret) == 0;
-}
-
-/* One of its own namespaces that exists from the clone on, else its network, else its root directory. */
-void mark_take(struct record *record, const char *rootfs, int netns)
-{
-    static const enum config_namespace order[] = { NAMESPACE_USER, NAMESPACE_MNT, NAMESPACE_IPC,
-        NAMESPACE_UTS };
-    const char *mark = NULL;
-    struct stat st;
-    bool found;
-
-    for (size_t i = 0; mark == NULL && i < ARRAY_SIZE(order); i++)
-        if ((record->namespaces & NAMESPACE_BIT(order[i])) != 0)
-            mark = config_namespaces[order[i]].proc;
-    if (mark != NULL) {
-        found = look(record->init.pid, mark, &st);
-    } else if (netns >= 0) {
-        mark = "net";
-        found = fstat(netns, &st) == 0;
-    } else {
-        mark = "root";
-        found = stat(rootfs, &st) == 0;
-    }
-    if (!found)
-        return;
-    (void)snprintf(record->mark, sizeof(record->mark), "%s", mark);
-    record->mark_dev = st.st_dev;
-    record->mark_ino = st.st_ino;
 }
 
 static size_t kill_round(const struct record *record, DIR *proc)
@@ -66,12 +87,13 @@ static size_t kill_round(const struct record *record, DIR *proc)
     return found;
 }
 
-void mark_kill(const struct record *record, int timeout_ms)
+void mark_kill(const struct container *container, int timeout_ms)
 {
+    const struct record *record = &container->record;
     struct stat own;
     DIR *proc;
 
-    if (record->mark[0] == '\0' || record->mark_ino == 0)
+    if (container->mark_fd < 0)
         return;
     /* Never by a mark that we carry ourselves. */
     if (look(getpid(), record->mark, &own) && own.st_dev == record->mark_dev &&

@@ -37,11 +37,12 @@ int container_reclaim(struct container *container, struct lc_error **err)
     struct record *record = &container->record;
     int r;
 
+    mark_retake(container);
     kill_identity(&record->init);
     if ((record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0) {
         /* No pid namespace that dies with its first process: so everybody has to be found. */
         (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);
-        mark_kill(record, END_TIMEOUT_MS);
+        mark_kill(container, END_TIMEOUT_MS);
     }
     for (size_t i = 0; i < record->n_links; i++)
         if (record->links[i].host_name[0] != '\0')
@@ -66,6 +67,7 @@ int container_reclaim(struct container *container, struct lc_error **err)
                         .errnum = errno,
                         .object = container->record_name },
                 NULL);
+    fd_close(&container->mark_fd);
     record_done(record);
     return r;
 }

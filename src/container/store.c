@@ -62,7 +62,9 @@ int container_open(struct container *container, const char *root, const char *ro
 {
     struct stat st;
 
-    *container = (struct container){ .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .log = log };
+    *container = (struct container){
+        .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF, .log = log
+    };
     if (realpath(root != NULL ? root : ".", container->root) == NULL)
         return error_raise(err,
                 &(struct error_site){ .stage = "state",
@@ -88,8 +90,9 @@ int container_open(struct container *container, const char *root, const char *ro
                         .object = container->root,
                         .errnum = errno },
                 NULL);
-    (void)snprintf(container->record_name, sizeof(container->record_name), "%llx-%llx.json",
-            (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    (void)snprintf(container->id, sizeof(container->id), "%llx-%llx", (unsigned long long)st.st_dev,
+            (unsigned long long)st.st_ino);
+    (void)snprintf(container->record_name, sizeof(container->record_name), "%s.json", container->id);
     return open_state(container, err);
 }
 
@@ -97,6 +100,7 @@ void container_close(struct container *container)
 {
     container_unlock(container);
     record_done(&container->record);
+    fd_close(&container->mark_fd);
     fd_close(&container->root_fd);
     fd_close(&container->state_fd);
 }

@@ -76,8 +76,8 @@ void init_diagnose_exec(struct init *init, const char *path, int errnum);
 /* Die when the parent is already gone; arm the parent-death signal for later. */
 void init_follow_parent(const struct init *init);
 
-/* guard.c: the other role of this program. mark: NULL-terminated {kind, device, inode}, or empty. */
-int guard_main(char *const *mark);
+/* guard.c: the other role of this program. kind: "cgroup.kill", "cgroup.procs", a namespace, or NULL. */
+int guard_main(const char *kind);
 
 typedef int init_step(struct init *init, const struct wire_op *op);
 init_step step_setns, step_unshare, step_join_network, step_become_root, step_join_root, step_fork,

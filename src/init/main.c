@@ -164,7 +164,7 @@ int main(int argc, char **argv)
     int r;
 
     if (argc > 1 && strcmp(argv[1], "guard") == 0)
-        return guard_main(argv + 2);
+        return guard_main(argv[2]);
     r = start(&init);
     if (r == 0) {
         ops = (const struct wire_op *)(const void *)(init.blob + init.plan->ops);

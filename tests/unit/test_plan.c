@@ -442,7 +442,8 @@ static void join_steps(void **state)
 {
     static const enum wire_op_kind expected[] = { WIRE_OP_SETNS, WIRE_OP_BECOME_ROOT, WIRE_OP_SETNS,
         WIRE_OP_SETNS, WIRE_OP_JOIN_ROOT, WIRE_OP_DETACH_HOST, WIRE_OP_WAIT, WIRE_OP_FORK, WIRE_OP_USER,
-        WIRE_OP_SESSION, WIRE_OP_CWD, WIRE_OP_CAPABILITIES, WIRE_OP_UMASK, WIRE_OP_EXEC };
+        WIRE_OP_SESSION, WIRE_OP_CWD, WIRE_OP_BOUNDING, WIRE_OP_IDENTITY, WIRE_OP_CAPABILITIES, WIRE_OP_UMASK,
+        WIRE_OP_EXEC };
     PLANNED planned = make_join(&(struct plan_target){ BIT(USER) | BIT(PID) | BIT(MNT), false });
 
     (void)state;

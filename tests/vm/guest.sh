@@ -105,6 +105,10 @@ suite_cgroups() {
     conf "$ALL" '"cgroups":{"parent":"p","name":"dev","devices":[{"allow":true,"type":"c","major":1,"minor":11,"access":"r"}]}'
     sh_ 'mknod /dev/mykmsg c 1 11; (: </dev/mykmsg) && echo opened; (: >/dev/mykmsg) 2>&1'
     has "a rule of its own allows reading" "$OUT" opened; has "and not writing" "$OUT" "Operation not permitted"
+    conf "$ALL" '"cgroups":{"parent":"p","name":"dev","devices":[{"allow":false,"type":"a"},{"allow":true,"type":"c","major":1,"minor":3}]}'
+    sh_ 'echo x >/dev/null && echo null; (: </dev/zero) 2>&1; mknod /tmp/m c 1 1 2>&1'
+    has "a list that begins with deny all: starts" "$OUT" null; has "  and zero is denied" "$OUT" "zero: Operation not permitted"; has "  and mknod" "$OUT" "/tmp/m: Operation not permitted"
+    [ $ST != 125 ] || echo "      | $OUT"
     conf "$ALL" '"devices":["/dev/kmsg"],"cgroups":{"parent":"p","name":"dev"}'
     sh_ '(: </dev/kmsg) && echo opened'; has "devices: [/dev/kmsg] passes the filter" "$OUT" opened
     clean_after "devices" "$before"
@@ -145,6 +149,14 @@ suite_cgroups() {
         conf "$ALL" '"cgroups":{"parent":"busy","name":"x","memory":67108864}'
         sh_ true; eq "a parent with processes: refused" $ST 125; has "  says so" "$OUT" "processes of its own"
         echo "      | $OUT"; no "  nothing left" test -d $v/busy/x
+        conf "$ALL" '"cgroups":{"parent":"busy/sub","name":"x","pids_limit":20}'
+        sh_ true; echo "      | pids only below a parent with processes: $ST $OUT"
+        eq "  the parent's subtree_control is as before" "$(<$v/busy/cgroup.subtree_control)" ""
+        no "  nothing left" test -d $v/busy/sub
+        conf "$ALL" '"cgroups":{"parent":"busy","name":"x","pids_limit":20}'
+        sh_ true; echo "      | pids only, one level: $ST $OUT"
+        eq "  the parent's subtree_control is as before" "$(<$v/busy/cgroup.subtree_control)" ""
+        mkdir $v/busy/y; eq "  and a group below it is usable" "$(<$v/busy/y/cgroup.type)" domain; rmdir $v/busy/y
         echo $d >$v/cgroup.procs; rmdir $v/busy
         mkdir $v/busy; echo $d >$v/busy/cgroup.procs
         conf "$ALL" '"cgroups":{"parent":"","name":"busy","memory":67108864}'
@@ -210,6 +222,7 @@ suite_user() {
     conf "$NSU" '"cgroups":{"memory":67108864,"pids_limit":20,"device_access":true}'
     urun $g/job /bin/cat /proc/self/cgroup; eq "in a leaf of his delegation: runs" "$ST" 0; echo "      | $OUT"; eq "  nothing left" "$(groups_now)" "$before"
     OUT=$(echo $BASHPID >$g/job/cgroup.procs; as "$NS" --root "$C" check 2>&1); echo "      | check: $? ${OUT//$'\n'/$'\n      | '}"
+    undo; delegate "+memory +pids +cpu +cpuset"; as mkdir $g/job
     conf '"NEWNS","NEWPID"' '"cgroups":{"device_access":true}'
     OUT=$(echo $BASHPID >$g/job/cgroup.procs; as unshare -Ur "$NS" --root "$C" exec /bin/cat /proc/self/cgroup 2>&1); echo "      | root of an own user namespace: $? $OUT"
     conf "$NSU" '"cgroups":{"device_access":true}'; before=$(groups_now)
@@ -265,7 +278,7 @@ suite_apparmor() {
     conf "$ALL" "$A"; start && { kill -INT $np; $B usleep 200000; stop; eq "signals are forwarded to a confined program" $ST 130; }
     # a profile that forbids to execute the program: the message
     printf 'profile lc-noexec flags=(attach_disconnected) {\n /** rw,\n}\n' | apparmor_parser -r && {
-        conf "$ALL" '"context":{"apparmor_profile":"lc-noexec"}'; sh_ true; eq "a profile without x: 126" $ST 126; echo "      | $OUT"; }
+        conf "$ALL" '"context":{"apparmor_profile":"lc-noexec"}'; sh_ '/bin/busybox ls 2>&1; true'; has "a profile without x: no program" "$OUT" "Permission denied"; }
     printf 'profile "lc two words" flags=(attach_disconnected,complain) {\n file,\n}\n' | apparmor_parser -r && {
         conf "$ALL" '"context":{"apparmor_profile":"lc two words"}'; sh_ 'cat /proc/self/attr/current'; eq "a name with blanks, complain" "$OUT" "lc two words (complain)"; }
     conf "$ALL" '"context":{"apparmor_profile":"nsinit-default//&lc two words"}'; sh_ 'cat /proc/self/attr/current'; echo "      | stack: $ST $OUT"
@@ -333,21 +346,34 @@ suite_kernel() {
     ip link del docker0; clean_after kernel "$before"; cd /
 }
 
-# ------------------------------------------------------------------ ramfs as the root of the machine: pivot_root is impossible
-suite_ramfs() {
-    mkdir -p /tmp/ram; mount -t ramfs ram /tmp/ram; mkdir -p /tmp/ram/{proc,sys,dev,run,tmp,bin,c}
-    cp $B /tmp/ram/bin/busybox; cp "$NS" /tmp/ram/bin/nsinit; make_rootfs /tmp/ram/c/rootfs; chmod 755 /tmp/ram
-    cat >/tmp/ram/job <<'J'
-cd /c/rootfs
-for p in false true; do echo '{"environment":["PATH=/bin"],"namespaces":["NEWNS","NEWPID","NEWUTS","NEWIPC","NEWNET"],"no_pivot_root":'$p'}' >/c/container.json
-echo "no_pivot_root $p"; /bin/nsinit --root /c exec /bin/sh -c 'echo inside $$; ls -d /c /job; grep " / / " /proc/self/mountinfo; ls /..'; echo "status $?"; done
-/bin/nsinit --root /c exec /bin/sh -c 'sleep 3' & sleep 1; /bin/nsinit --root /c exec /bin/sh -c 'echo joined; ls -d /job; cat /proc/1/cmdline; echo'; wait
-J
-    # An initramfs root cannot be had under vm-run; a chroot into ramfs moved over / is the same to pivot_root.
-    OUT=$(unshare -m $B sh -c 'mount --make-rprivate /; for d in proc sys dev run; do mount --rbind /$d /tmp/ram/$d; done; cd /tmp/ram; mount --move . /; exec chroot . /bin/busybox sh /job' 2>&1)
-    echo "      | ${OUT//$'\n'/$'\n      | '}"
-    has "no_pivot_root on a moved ramfs root" "${OUT#*no_pivot_root true}" "inside 1"; has "join" "$OUT" joined
-    umount -l /tmp/ram
+# ------------------------------------------------------------------ what is switched off: refused by name (vm-run --lsm none --append cgroup_disable=memory)
+suite_refusals() {
+    local before; box /tmp/no; before=$(groups_now)
+    refused() { sh_ true; eq "$1: refused" $ST 125; has "  says what" "$OUT" "$2"; echo "      | $OUT"; clean_after "$1" "$before"
+        OUT=$("$NS" --root "$C" check 2>&1); eq "$1: check says so" "$? $(grep -c 'NOT supp' <<<"$OUT" | tr 1-9 x)" "1 x"; }
+    conf "$ALL" '"context":{"apparmor_profile":"nsinit-default"}'; refused "AppArmor off" "apparmor=1"
+    OUT=$("$NS" apparmor --load 2>&1); no "apparmor --load fails" [ $? = 0 ]; echo "      | $OUT"
+    conf "$ALL" '"context":{"process_label":"system_u:system_r:container_t:s0"}'; refused "SELinux off" SELinux
+    conf "$ALL" '"context":{"mount_label":"system_u:object_r:container_file_t:s0"}'; refused "SELinux off, mounts" SELinux
+    if ! grep -q '^memory.*1$' /proc/cgroups; then
+        conf "$ALL" '"cgroups":{"memory":67108864}'; refused "no memory controller" memory
+        conf "$ALL" '"cgroups":{"pids_limit":9}'; sh_ 'echo fine'; eq "others work" "$OUT" fine
+    else
+        conf "$ALL" '"cgroups":{"memory":67108864}'; sh_ 'echo fine'; eq "memory without swap accounting" "$OUT" fine
+        conf "$ALL" '"cgroups":{"memory":67108864,"memory_swap":67108864}'; refused "no swap accounting" memory_swap
+    fi
+    echo 0 >/proc/sys/user/max_user_namespaces
+    conf "$ALL,\"NEWUSER\""; refused "no user namespaces" "_namespaces"
+    echo 9999 >/proc/sys/user/max_user_namespaces
+    echo 0 >/proc/sys/user/max_net_namespaces; conf "$ALL"; refused "no net namespaces" "_namespaces"; echo 9999 >/proc/sys/user/max_net_namespaces
+    if [ -e /proc/sys/kernel/unprivileged_userns_clone ]; then
+        echo 0 >/proc/sys/kernel/unprivileged_userns_clone; conf "$ALL,\"NEWUSER\""; chown -R 1000 $C
+        OUT=$(setpriv --reuid 1000 --regid 1000 --clear-groups "$NS" --root "$C" exec /bin/true 2>&1); has "unprivileged_userns_clone" "$OUT" unprivileged_userns_clone; echo "      | $OUT"
+        echo 1 >/proc/sys/kernel/unprivileged_userns_clone
+    fi
+    OUT=$(setpriv --reuid 1000 --regid 1000 --clear-groups "$NS" apparmor --load 2>&1); echo "      | --load as a user: $? $OUT"
+    conf "$ALL"; OUT=$(setpriv --reuid 1000 --regid 1000 --clear-groups "$NS" --root "$C" exec /bin/true 2>&1); has "an ordinary user without NEWUSER" "$OUT" NEWUSER; echo "      | $OUT"
+    cd /
 }
 
 suite_units() {
