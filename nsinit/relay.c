@@ -13,6 +13,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
+
 /* Short runs are over before a watcher would be of use. */
 #define GUARD_AFTER_MS 50
 
@@ -30,6 +34,7 @@ struct flow {
 struct relay {
     struct lc_process *process;
     int signals, console;
+    int held; /* the terminal's other side: it does not end because everybody inside has closed it for a moment */
     struct flow in, out;
     bool exited, has_terminal, guarded;
     struct winsize size;
@@ -189,20 +194,22 @@ static int step(struct relay *relay)
 
 int relay_run(struct lc_process *process, int signals, const struct arguments *arguments)
 {
-    struct relay relay = { .process = process, .signals = signals, .console = lc_process_console(process) };
+    struct relay relay = {
+        .process = process, .signals = signals, .console = lc_process_console(process), .held = -1
+    };
+    int r = 0;
 
     if (relay.console >= 0) {
         relay.has_terminal = arguments->stdio[0] >= 0 && terminal_raw(0);
         relay.in = (struct flow){ .from = arguments->stdio[0], .to = relay.console };
         relay.out = (struct flow){ .from = relay.console, .to = 1 };
+        relay.held = ioctl(relay.console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
         (void)ioctl(relay.console, TIOCGWINSZ, &relay.size);
         (void)follow_size(&relay);
     }
-    while (!relay.exited || (relay.console >= 0 && !relay.out.ended)) {
-        int r = step(&relay);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    while (r == 0 && (!relay.exited || (relay.console >= 0 && !relay.out.ended)))
+        r = step(&relay);
+    if (relay.held >= 0)
+        (void)close(relay.held);
+    return r;
 }

@@ -238,13 +238,7 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
     guard_end(&process->session.guard);
     process->waited = true;
     *ret_status = process->status;
-    if (process->joined)
-        return 0;
-    r = container_lock(&process->container, err);
-    if (r == 0)
-        r = container_reclaim(&process->container, err);
-    container_unlock(&process->container);
-    return r;
+    return process->joined ? 0 : container_end(&process->container, err);
 }
 
 void lc_process_free(struct lc_process *process)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Where container.json is seen from inside, when it is: "/container.json" below the rootfs. */
 static const char *protected_path(const struct container *container, char *path, size_t size)
@@ -44,6 +45,23 @@ int plan_for(const struct container *container, const struct lc_config *config,
     };
 
     return plan_create(config, &plan_options, ret, err);
+}
+
+/* The next exec obeys container.json, so the container must not be able to put another one in its place. Inside the
+ * rootfs it is protected by a mount on the file, which holds neither a link to it nor the directories above it. */
+static void warn_unprotected(const struct container *container)
+{
+    char path[PATH_MAX + 32];
+    struct stat st;
+
+    if (protected_path(container, path, sizeof(path)) == NULL)
+        return;
+    if (strcmp(container->root, container->rootfs) != 0 ||
+            (fstatat(container->root_fd, "container.json", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISLNK(st.st_mode)))
+        log_warning(container->log, "container.json lies in the container's own rootfs in a way that lets "
+                                    "the container replace it: keep "
+                                    "it at the top of the rootfs, or outside with --root");
 }
 
 static int check_capabilities(const struct lc_config *config, struct lc_error **err)
@@ -262,6 +280,7 @@ int container_create(struct container *container, const struct lc_config *config
         return r;
     session->plan = plan;
     files_warn_stale(container);
+    warn_unprotected(container);
     r = record_intent(container, config, &tracked, err);
     if (r == 0)
         r = start(container, &tracked, options, session, err);

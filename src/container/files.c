@@ -69,7 +69,8 @@ void files_warn_stale(const struct container *container)
         return;
     if (read(fd, text, sizeof(text) - 1) < 0)
         text[0] = '\0';
-    text[strcspn(text, "\n")] = '\0';
+    /* Somebody else's text does not go to the caller's terminal. */
+    text[strspn(text, "0123456789")] = '\0';
     log_warning(container->log, "the pid file in %s (%s) is stale and is replaced", container->root, text);
 }
 

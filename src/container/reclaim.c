@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define END_TIMEOUT_MS 5000
@@ -69,6 +70,44 @@ int container_reclaim(struct container *container, struct lc_error **err)
                 NULL);
     fd_close(&container->mark_fd);
     record_done(record);
+    return r;
+}
+
+static bool same_identity(const struct identity *a, const struct identity *b)
+{
+    return a->pid == b->pid && a->start == b->start;
+}
+
+/* Between the end of our process and our lock, another call may have found it dead and removed everything; what is
+ * recorded now, under the same names, may be its own container. */
+static bool taken_over(struct container *container)
+{
+    const struct record mine = container->record;
+    struct stat st;
+    bool taken;
+
+    if (fstat(container->lock_fd, &st) == 0 && st.st_size == 0)
+        return true;
+    container->record = (struct record){ 0 };
+    taken = record_read(container, NULL) == 0 &&
+            (!same_identity(&mine.init, &container->record.init) ||
+                    !same_identity(&mine.owner, &container->record.owner));
+    record_done(&container->record);
+    container->record = mine;
+    return taken;
+}
+
+int container_end(struct container *container, struct lc_error **err)
+{
+    int r = container_lock(container, err);
+
+    if (r < 0)
+        return r;
+    if (taken_over(container))
+        record_done(&container->record);
+    else
+        r = container_reclaim(container, err);
+    container_unlock(container);
     return r;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The child answers within milliseconds, unless a file system that it mounts hangs. */
@@ -162,14 +163,21 @@ static int child_vanished(struct session *session, struct lc_error **err)
             "the container's process ended during set-up with status %d", status);
 }
 
-/* A join's second process: the first has done its work and ends. */
-static int take_fork(struct session *session, const struct wire_message *message, int pidfd)
+/* A join's second process: the first has done its work and ends. A container with CAP_SYS_PTRACE and no user namespace
+ * can take the socket out of the second and speak in its place. So the pid is believed only once, and only of a child
+ * that is ours and not yet reaped; its descriptor is our own look-up. */
+static int take_fork(struct session *session, const struct wire_message *message)
 {
-    int r = wait_process(session->spawn.pid, session->spawn.pidfd, NULL);
+    siginfo_t info;
+    int r;
 
+    if (session->pid != session->spawn.pid || message->pid == session->spawn.pid ||
+            waitid(P_PID, (id_t)message->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+        return -EPROTO;
+    r = wait_process(session->spawn.pid, session->spawn.pidfd, NULL);
     fd_close(&session->spawn.pidfd);
     session->pid = message->pid;
-    session->pidfd = pidfd;
+    session->pidfd = sys_pidfd_open(session->pid);
     return r;
 }
 
@@ -208,7 +216,8 @@ int session_until(struct session *session, enum wire_message_type until, struct 
         if (message.type == WIRE_CONSOLE && session->console < 0 && fd >= 0) {
             session->console = fd;
         } else if (message.type == WIRE_CHILD && session->plan->forks && message.pid > 0) {
-            r = take_fork(session, &message, fd);
+            fd_close(&fd);
+            r = take_fork(session, &message);
         } else if (message.type == WIRE_READY && until == WIRE_READY && !session->ready) {
             session->ready = true;
         } else if (message.type == WIRE_ERROR) {

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_ 4096
+/* A sparse file of terabytes would keep us, and the container's lock, busy until somebody gives up. */
+#define DATABASE_MAX ((off_t)64 * 1024 * 1024)
 
 /* Reads a hostile file line by line; over-long lines are skipped. */
 struct reader {
@@ -67,6 +69,8 @@ static const char *next_line(struct reader *reader)
 /* Opens a database of the container. 1: there is none. */
 static int open_database(struct init *init, struct reader *reader, const char *path)
 {
+    struct stat st;
+
     reader->have = reader->at = 0;
     reader->skipping = false;
     reader->fd = path_open_file(init->root, path, O_RDONLY);
@@ -74,7 +78,14 @@ static int open_database(struct init *init, struct reader *reader, const char *p
         return 1;
     if (reader->fd == -EINVAL || reader->fd == -EISDIR)
         init_detail(init, "it is not a regular file");
-    return reader->fd < 0 ? init_fail(init, "open", path, reader->fd) : 0;
+    if (reader->fd < 0)
+        return init_fail(init, "open", path, reader->fd);
+    if (fstat(reader->fd, &st) < 0 || st.st_size > DATABASE_MAX) {
+        init_close(&reader->fd);
+        init_detail(init, "it is larger than 64 MiB");
+        return init_fail(init, "fstat", path, -EFBIG);
+    }
+    return 0;
 }
 
 static bool same(const char *name, const char *text, size_t length)
