@@ -98,6 +98,21 @@ static void end_input(struct relay *relay)
         in->data[in->end++] = (char)state.c_cc[VEOF];
 }
 
+/* Our own terminal is gone, and so is the container's then: who works there reads an end, as after any hang-up. As a
+ * pid 1 it need not notice the SIGHUP that we forward. */
+static void hang_up(struct relay *relay)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    relay->in.from = -1;
+    if (null < 0)
+        return;
+    /* The number stays the library's to close. */
+    if (dup3(null, relay->console, O_CLOEXEC) >= 0)
+        relay->out.ended = true;
+    (void)close(null);
+}
+
 static void fill(struct relay *relay, struct flow *flow)
 {
     ssize_t got = read(flow->from, flow->data, CHUNK);
@@ -110,6 +125,8 @@ static void fill(struct relay *relay, struct flow *flow)
         /* After the process's end an empty terminal is a finished one, even if a child still holds it. */
         if (flow == &relay->out && relay->exited && errno == EAGAIN)
             flow->ended = true;
+    } else if (flow == &relay->in && relay->has_terminal) {
+        hang_up(relay);
     } else if (flow == &relay->in) {
         end_input(relay);
     } else {

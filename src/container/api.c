@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How often a call may meet a container in the moment of its end. */
+#define ENDING_TRIES 20
+#define ENDING_MS 100
+
 struct lc_process {
     struct container container;
     struct log log;
@@ -140,19 +144,58 @@ void locate_errors(const struct lc_config *config, struct lc_error *err)
     }
 }
 
+static void session_reset(struct lc_process *process)
+{
+    process->session = (struct session){ .log = &process->log,
+        .socket = -EBADF,
+        .console = -EBADF,
+        .pid = -1,
+        .pidfd = -EBADF,
+        .spawn = { .pidfd = -EBADF } };
+}
+
+/* What a dying process looks like before it is seen to be dead. */
+static bool looks_ended(const struct lc_error *err)
+{
+    int errnum = err != NULL ? error_site(err)->errnum : 0;
+
+    return err != NULL && error_site(err)->kind == ERROR_GENERIC &&
+           (errnum == ENOENT || errnum == ESRCH || errnum == ENOMEM || errnum == EPIPE);
+}
+
 static int start_or_join(struct lc_process *process, const struct lc_config *config,
         const struct lc_options *options, struct lc_error **err)
 {
-    int r = container_settle(&process->container, err);
+    struct container *container = &process->container;
+    int r;
 
-    if (r < 0)
-        return r;
-    process->joined = r > 0;
-    if (process->joined)
-        r = container_join(&process->container, config, options, &process->session, err);
-    else
-        r = container_create(&process->container, config, options, &process->session, err);
-    container_unlock(&process->container);
+    for (int tries = 0;; tries++) {
+        struct lc_error *failure = NULL;
+
+        session_reset(process);
+        r = container_settle(container, err);
+        if (r < 0)
+            break;
+        process->joined = r > 0;
+        if (!process->joined) {
+            r = container_create(container, config, options, &process->session, err);
+            break;
+        }
+        r = container_join(container, config, options, &process->session, &failure);
+        container_unlock(container);
+        /* It was ending while we entered: then there is no container, and this is the start of the next one. */
+        if (r < 0 && tries < ENDING_TRIES &&
+                container_ended(container, looks_ended(failure) ? ENDING_MS : 0)) {
+            lc_error_free(failure);
+            continue;
+        }
+        if (err != NULL && *err == NULL)
+            *err = failure;
+        else
+            lc_error_free(failure);
+        break;
+    }
+    container_unlock(container);
     return r;
 }
 
@@ -169,12 +212,6 @@ int lc_exec(const struct lc_config *config, const struct lc_options *given, stru
     if (process == NULL)
         return error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
     process->log = (struct log){ options.log, options.log_data, (options.flags & LC_LOG_STEPS) != 0 };
-    process->session = (struct session){ .log = &process->log,
-        .socket = -EBADF,
-        .console = -EBADF,
-        .pid = -1,
-        .pidfd = -EBADF,
-        .spawn = { .pidfd = -EBADF } };
     r = container_open(&process->container, options.root, options.rootfs, &process->log, err);
     if (r == 0)
         r = start_or_join(process, config, &options, err);

@@ -69,6 +69,8 @@ void files_remove(const struct container *container);
 
 /* reclaim.c: the end of a container, normal or after a crash */
 int container_reclaim(struct container *container, struct lc_error **err);
+/* After a failed join, unlocked: true when the reason is that the container has ended. */
+bool container_ended(const struct container *container, int patience_ms);
 /* The normal end: locks, and reclaims, unless somebody else has done so meanwhile. */
 int container_end(struct container *container, struct lc_error **err);
 /* Locks, and looks whether the container lives; leftovers are reclaimed. 1: alive, 0: not. Stays locked. */

@@ -14,17 +14,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Where container.json is seen from inside, when it is: "/container.json" below the rootfs. */
+/* The next exec obeys container.json, so the container must not be able to put another one in its place. When it lies in
+ * the rootfs, a read-only mount holds it: the file, or, further down, the topmost directory above it. */
 static const char *protected_path(const struct container *container, char *path, size_t size)
 {
     size_t length = strlen(container->rootfs);
+    const char *below;
 
     if (strcmp(container->rootfs, "/") == 0)
         length = 0;
-    if (strncmp(container->root, container->rootfs, length) != 0 ||
-            (container->root[length] != '/' && container->root[length] != '\0'))
+    below = container->root + length;
+    if (strncmp(container->root, container->rootfs, length) != 0 || (*below != '/' && *below != '\0'))
         return NULL;
-    (void)snprintf(path, size, "%s/container.json", container->root + length);
+    if (*below == '\0' || below[1] == '\0')
+        (void)snprintf(path, size, "/container.json");
+    else
+        (void)snprintf(path, size, "/%.*s", (int)strcspn(below + 1, "/"), below + 1);
     return path;
 }
 
@@ -47,21 +52,22 @@ int plan_for(const struct container *container, const struct lc_config *config,
     return plan_create(config, &plan_options, ret, err);
 }
 
-/* The next exec obeys container.json, so the container must not be able to put another one in its place. Inside the
- * rootfs it is protected by a mount on the file, which holds neither a link to it nor the directories above it. */
-static void warn_unprotected(const struct container *container)
+/* A link in the rootfs cannot be protected by a mount: the container could replace it. */
+static int check_protection(const struct container *container, struct lc_error **err)
 {
-    char path[PATH_MAX + 32];
     struct stat st;
 
-    if (protected_path(container, path, sizeof(path)) == NULL)
-        return;
     if (strcmp(container->root, container->rootfs) != 0 ||
-            (fstatat(container->root_fd, "container.json", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                    S_ISLNK(st.st_mode)))
-        log_warning(container->log, "container.json lies in the container's own rootfs in a way that lets "
-                                    "the container replace it: keep "
-                                    "it at the top of the rootfs, or outside with --root");
+            fstatat(container->root_fd, "container.json", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISLNK(st.st_mode))
+        return 0;
+    return error_raise(err,
+            &(struct error_site){ .stage = "create",
+                    .op = "container.json",
+                    .object = container->root,
+                    .errnum = EPERM,
+                    .hint = "put the file itself there, or give the directory that it lies in with --root" },
+            "a symbolic link in the rootfs could be replaced by the container");
 }
 
 static int check_capabilities(const struct lc_config *config, struct lc_error **err)
@@ -275,12 +281,13 @@ int container_create(struct container *container, const struct lc_config *config
     int r = check_host(config, err);
 
     if (r == 0)
+        r = check_protection(container, err);
+    if (r == 0)
         r = plan_for(container, config, options, &plan, err);
     if (r < 0)
         return r;
     session->plan = plan;
     files_warn_stale(container);
-    warn_unprotected(container);
     r = record_intent(container, config, &tracked, err);
     if (r == 0)
         r = start(container, &tracked, options, session, err);

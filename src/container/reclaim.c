@@ -111,23 +111,45 @@ int container_end(struct container *container, struct lc_error **err)
     return r;
 }
 
+/* A dead first process is a zombie until its owner has seen it: wait for that, the owner is at it. */
+bool container_ended(const struct container *container, int patience_ms)
+{
+    const struct identity *init = &container->record.init;
+    CLEAN_FD int pidfd = sys_pidfd_open(init->pid);
+    struct pollfd gone = { .fd = pidfd, .events = POLLIN };
+
+    if (!identity_alive(init))
+        return true;
+    if (pidfd < 0 || poll(&gone, 1, patience_ms) <= 0)
+        return false;
+    for (int i = 0; i < END_TIMEOUT_MS && identity_alive(init); i++)
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    return !identity_alive(init);
+}
+
 int container_settle(struct container *container, struct lc_error **err)
 {
-    int r = container_lock(container, err);
+    for (;;) {
+        int r = container_lock(container, err);
 
-    if (r == 0)
-        r = record_read(container, err);
-    if (r < 0)
-        return r;
-    if (r > 0) {
-        container->record = (struct record){ 0 };
-        return 0;
+        if (r == 0)
+            r = record_read(container, err);
+        if (r < 0)
+            return r;
+        if (r > 0) {
+            container->record = (struct record){ 0 };
+            return 0;
+        }
+        if (identity_alive(&container->record.init) && identity_alive(&container->record.owner))
+            return 1;
+        /* A living owner is at its own clean-up just now. */
+        if (!identity_alive(&container->record.owner))
+            log_warning(container->log, "the container in %s ended without clean-up; removing what it left",
+                    container->root);
+        r = container_reclaim(container, err);
+        container_unlock(container);
+        if (r < 0)
+            return r;
+        /* The lock went with the record: another call may have been first with the next container. */
     }
-    if (identity_alive(&container->record.init) && identity_alive(&container->record.owner))
-        return 1;
-    log_warning(container->log, "the container in %s ended without clean-up; removing what it left",
-            container->root);
-    r = container_reclaim(container, err);
-    container_unlock(container);
-    return r < 0 ? r : container_lock(container, err);
 }

@@ -188,6 +188,8 @@ int record_read(struct container *container, struct lc_error **err)
     if (r < 0) {
         log_warning(container->log, "the record %s is damaged and ignored", container->record_name);
         record_done(&container->record);
+        if (ftruncate(container->lock_fd, 0) < 0)
+            return -errno;
         return 1;
     }
     return 0;

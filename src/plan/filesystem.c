@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* In a user namespace a kernel file system can only be mounted by the owner of the namespace that it shows;
  * without that, the host's is bound instead. */
@@ -73,6 +74,12 @@ static int16_t add_source(
     return (int16_t)slot;
 }
 
+/* What the host itself does not have (/dev/mqueue, as a rule) the container does without. */
+static int16_t bind_source(const struct plan_request *request, const char *path)
+{
+    return access(path, F_OK) < 0 ? -1 : add_source(request, path, true, "");
+}
+
 static int16_t give_tree(const struct plan_request *request, const char *path, const char *pointer)
 {
     return plan_give(
@@ -111,7 +118,7 @@ void plan_sources(struct plan_request *request)
         sources->console_tree = add_source(request, request->options->console, false, "");
     for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++)
         if (must_bind(request, &default_mounts[i]))
-            sources->kernel[i] = add_source(request, default_mounts[i].destination, true, "");
+            sources->kernel[i] = bind_source(request, default_mounts[i].destination);
     for (size_t i = 0; request->user && i < ARRAY_SIZE(default_devices); i++)
         sources->devices[i] = add_source(request, default_devices[i].path, false, "");
 }
@@ -147,6 +154,8 @@ static void add_default_mount(const struct plan_request *request, size_t i)
     struct wire_op *op;
 
     if (must_bind(request, mount)) {
+        if (request->sources.kernel[i] < 0)
+            return;
         /* Attributes that the host's mount has locked stay; read-only is what matters for /sys. */
         add_bind(request, request->sources.kernel[i], mount->destination,
                 (mount->flags & MS_RDONLY) != 0 ? MOUNT_ATTR_RDONLY : 0);

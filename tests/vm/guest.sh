@@ -7,8 +7,8 @@ ok() { passed=$((passed + 1)); echo "ok    $suite: $1"; }
 bad() { failed=$((failed + 1)); echo "FAIL  $suite: $1"; shift; [ $# = 0 ] || printf '      | %s\n' "${@//$'\n'/$'\n      | '}"; }
 skip() { skipped=$((skipped + 1)); echo "skip  $suite: $1"; }
 eq() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "got:  $2" "want: $3"; fi; }
-has() { if [[ $2 == *$3* ]]; then ok "$1"; else bad "$1" "got:  $2" "want in it: $3"; fi; }
-hasnot() { if [[ $2 != *$3* ]]; then ok "$1"; else bad "$1" "got:  $2" "want not in it: $3"; fi; }
+has() { if [[ $2 == *"$3"* ]]; then ok "$1"; else bad "$1" "got:  $2" "want in it: $3"; fi; }
+hasnot() { if [[ $2 != *"$3"* ]]; then ok "$1"; else bad "$1" "got:  $2" "want not in it: $3"; fi; }
 yes() { local what=$1; shift; if "$@"; then ok "$what"; else bad "$what" "false: $*"; fi; }
 no() { local what=$1; shift; if "$@"; then bad "$what" "true: $*"; else ok "$what"; fi; }
 get() { [ -r "$1" ] && REPLY=$(<"$1") || REPLY="(no $1)"; echo "$REPLY"; }
