@@ -109,6 +109,21 @@ static int filter_fail(const struct group_dir *dir, int errnum, const char *sysc
     return error_raise(dir->err, &site, NULL);
 }
 
+/* On v2 the process is born in its group, so the filter also meets our own set-up: these nodes are made in every /dev.
+ * Making is all that is allowed here; whether they can be used is the rules' business. */
+static int with_own_nodes(struct config_device_rule **rules, size_t *count)
+{
+    static const int64_t nodes[][2] = { { 1, 3 }, { 1, 5 }, { 1, 7 }, { 1, 8 }, { 1, 9 }, { 5, 0 } };
+    struct config_device_rule *grown = realloc(*rules, (*count + ARRAY_SIZE(nodes)) * sizeof(**rules));
+
+    if (grown == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+        grown[(*count)++] = (struct config_device_rule){ 'c', nodes[i][0], nodes[i][1], "m", true };
+    *rules = grown;
+    return 0;
+}
+
 int device_filter_attach(const struct lc_config *config, const struct group_dir *dir, bool replace)
 {
     enum { PER_RULE = 7, AROUND = 8 };
@@ -119,6 +134,8 @@ int device_filter_attach(const struct lc_config *config, const struct group_dir 
     int length, r;
 
     r = device_rules_collect(config, &rules, &count);
+    if (r == 0)
+        r = with_own_nodes(&rules, &count);
     if (r < 0)
         return filter_fail(dir, -r, NULL);
     capacity = count * PER_RULE + AROUND;

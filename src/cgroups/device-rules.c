@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 /* Any node may be made; these may be used. */
 static const struct config_device_rule defaults[] = {
@@ -61,7 +63,13 @@ int device_rules_collect(
         rules[count++] = cgroups->rules[i];
     for (size_t i = 0; i < config->n_devices; i++) {
         const struct config_device *device = &config->devices[i];
+        struct stat st;
 
+        /* Only a path: the same numbers as on this host. What is no device is refused by the planner. */
+        if (device->type == '\0' && stat(device->path, &st) == 0 &&
+                (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
+            rules[count++] = (struct config_device_rule){ S_ISCHR(st.st_mode) ? 'c' : 'b', major(st.st_rdev),
+                minor(st.st_rdev), "rwm", true };
         if (device->type == 'c' || device->type == 'b')
             rules[count++] =
                     (struct config_device_rule){ device->type, device->major, device->minor, "rwm", true };

@@ -67,6 +67,14 @@ static int enable(const struct walk *walk, int fd, size_t length)
             used += (size_t)snprintf(line + used, sizeof(line) - used, "%s+%s", used > 0 ? " " : "",
                     cgroup_controller_name(i));
     }
+    /* For some controllers the kernel would take it and make a threaded group of somebody else's, for good. */
+    if (faccessat(fd, "cgroup.type", F_OK, 0) == 0) {
+        CLEAN_FREE char *processes = NULL;
+
+        r = cgroup_read_text(fd, "cgroup.procs", &processes);
+        if (r < 0 || processes[0] != '\0')
+            return enable_fail(walk, length, r < 0 ? -r : EBUSY);
+    }
     control = openat(fd, SUBTREE, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     r = control < 0 ? -errno : cgroup_write_text(control, line);
     if (r < 0)

@@ -95,6 +95,7 @@ struct spawn {
     size_t n_given;
     int plan_fd, image_fd, child_socket;
     char *const *argv; /* of the image; NULL: the role that runs the plan */
+    bool own_memory;   /* a copy of ours instead of ours: the group limits memory */
     bool vfork;        /* return only when the image runs */
     bool wait_mapped;  /* user namespace: wait for MAPPED, then become root, before the image is executed */
     void *stack;       /* out: to be unmapped when the child has executed the image */
@@ -124,6 +125,7 @@ struct session {
     pid_t pid; /* of the process itself: the fork's in a join */
     int pidfd;
     struct guard guard;
+    bool memory_limited; /* the group that the child is born in */
     bool ready;
 };
 int session_start(struct session *session, const struct lc_options *options, const int *given, int cgroup_fd,

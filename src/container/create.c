@@ -262,6 +262,8 @@ static int start(struct container *container, const struct lc_config *config,
     r = given_open(session->plan, 0, given, err);
     if (r < 0)
         return r;
+    session->memory_limited =
+            config->cgroups.limits[LIMIT_MEMORY].set || config->cgroups.limits[LIMIT_MEMORY_HIGH].set;
     r = cgroup_make_v2(config, &container->record.groups, container->log, &group, err);
     if (r == 0)
         r = session_start(session, options, given, group, err);

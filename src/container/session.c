@@ -81,6 +81,7 @@ int session_start(struct session *session, const struct lc_options *options, con
         .plan_fd = plan,
         .image_fd = image,
         .child_socket = child,
+        .own_memory = cgroup_fd >= 0 && session->memory_limited,
         .wait_mapped = session->plan->map_ids };
     r = fill_stdio(spawn, options, &null);
     if (r < 0)
@@ -122,6 +123,11 @@ static void log_ops(const struct session *session, size_t done)
     }
 }
 
+static const char *stage(const struct session *session)
+{
+    return session->plan->forks ? "join" : "create";
+}
+
 static int child_error(struct session *session, const struct wire_message *message, struct lc_error **err)
 {
     static const enum error_kind kinds[] = { ERROR_GENERIC, ERROR_NOT_EXECUTABLE, ERROR_NOT_FOUND };
@@ -129,7 +135,7 @@ static int child_error(struct session *session, const struct wire_message *messa
     const char *pointer = in_plan ? session->plan->pointers[message->op] : NULL;
     struct error_site site = {
         .kind = message->outcome < ARRAY_SIZE(kinds) ? kinds[message->outcome] : ERROR_GENERIC,
-        .stage = session->plan->forks ? "join" : "create",
+        .stage = stage(session),
         .op = in_plan ? wire_op_name(session->plan->ops[message->op].kind) : "start",
         .syscall = message->syscall[0] != '\0' ? message->syscall : NULL,
         .object = message->object[0] != '\0' ? message->object : NULL,
@@ -155,7 +161,7 @@ static int child_vanished(struct session *session, struct lc_error **err)
         status = -1;
     session->pid = -1;
     return error_raise(err,
-            &(struct error_site){ .stage = "create",
+            &(struct error_site){ .stage = stage(session),
                     .errnum = EPIPE,
                     .hint = status == 128 + SIGKILL ? "somebody killed it, or a memory limit was too small "
                                                       "for the start itself"

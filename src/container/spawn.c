@@ -114,8 +114,9 @@ static long clone_old(struct spawn *spawn, char *stack)
 static long clone_new(struct spawn *spawn, char *stack)
 {
     struct clone_args args = {
-        .flags = spawn->clone_flags | CLONE_VM | (spawn->vfork ? CLONE_VFORK : 0) | CLONE_PIDFD |
-                 CLONE_CLEAR_SIGHAND,
+        /* Out of memory in the container's group kills all who share the memory of the one that was born there. */
+        .flags = spawn->clone_flags | (spawn->own_memory ? 0 : CLONE_VM) | (spawn->vfork ? CLONE_VFORK : 0) |
+                 CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
         .pidfd = (uint64_t)(uintptr_t)&spawn->pidfd,
         .exit_signal = SIGCHLD,
         .stack = (uint64_t)(uintptr_t)stack,

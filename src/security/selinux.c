@@ -4,12 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/vfs.h>
 
 #define SELINUX_ROOT "/sys/fs/selinux"
 #define SELINUX_TYPE 0xf97cff8c
+
+/* Before a policy is loaded everything runs as "kernel", and any label is taken. */
+static bool policy_loaded(void)
+{
+    CLEAN_FD int fd = open("/proc/self/attr/current", O_RDONLY | O_CLOEXEC);
+    char label[256] = "";
+
+    return fd >= 0 && read(fd, label, sizeof(label) - 1) > 0 && strcmp(label, "kernel") != 0;
+}
 
 int selinux_check(const char *label, const char *pointer, struct lc_error **err)
 {
@@ -22,6 +32,12 @@ int selinux_check(const char *label, const char *pointer, struct lc_error **err)
         site.errnum = ENOTSUP;
         site.hint = "run on a host with SELinux, or take the label out of the context";
         return error_raise(err, &site, "an SELinux label is asked for, but this host does not run SELinux");
+    }
+    if (!policy_loaded()) {
+        site.errnum = ENOTSUP;
+        site.hint = "load a policy, or take the label out of the context";
+        return error_raise(err, &site,
+                "an SELinux label is asked for, but no policy is loaded: nothing would be confined");
     }
     fd = open(SELINUX_ROOT "/context", O_RDWR | O_CLOEXEC);
     if (fd < 0) {
