@@ -133,7 +133,6 @@ static int record_intent(struct container *container, const struct lc_config *co
     struct record *record = &container->record;
     int r;
 
-    (void)identity_read(getpid(), &record->owner);
     record->namespaces = config->namespaces;
     record->links = calloc(config->n_networks + 1, sizeof(*record->links));
     if (record->links == NULL)

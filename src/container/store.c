@@ -152,9 +152,12 @@ void container_unlock(struct container *container)
 
 int record_write(struct container *container, struct lc_error **err)
 {
-    CLEAN_FREE char *text = record_format(container, NULL);
+    CLEAN_FREE char *text = NULL;
     size_t length;
 
+    if (container->record.owner.pid == 0)
+        (void)identity_read(getpid(), &container->record.owner);
+    text = record_format(container, NULL);
     if (text == NULL)
         return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOMEM }, NULL);
     length = strlen(text);

@@ -209,6 +209,11 @@ void plan_filesystem(const struct plan_request *request)
         op->text[1] = plan_text(plan, default_links[i].path);
     }
     add_console(request);
+}
+
+/* Enters the network namespace as soon as it is made, and shows it in /sys. */
+void plan_sysfs(const struct plan_request *request)
+{
     plan_join_network(request);
     add_default_mount(request, SYSFS);
 }

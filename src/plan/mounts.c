@@ -136,10 +136,9 @@ static void add_path(
     plan_add(request->plan, kind, pointer)->text[0] = plan_text(request->plan, path);
 }
 
-void plan_hiding(const struct plan_request *request)
+void plan_sysctls(const struct plan_request *request)
 {
     const struct lc_config *config = request->config;
-    struct arena *arena = &request->plan->arena;
 
     for (size_t i = 0; i < config->n_sysctls; i++) {
         struct wire_op *op = plan_add(request->plan, WIRE_OP_SYSCTL, config->sysctls[i].pointer);
@@ -147,15 +146,26 @@ void plan_hiding(const struct plan_request *request)
         op->text[0] = plan_text(request->plan, config->sysctls[i].key);
         op->text[1] = plan_text(request->plan, config->sysctls[i].value);
     }
-    if (!request->mount)
-        return;
-    for (size_t i = 0; i < config->n_readonly_paths; i++)
-        add_path(request, WIRE_OP_READONLY, config->readonly_paths[i],
-                config->readonly_paths_given ? arena_printf(arena, "/readonly_paths/%zu", i) : "");
-    for (size_t i = 0; i < config->n_masked_paths; i++)
-        add_path(request, WIRE_OP_MASK, config->masked_paths[i],
-                config->masked_paths_given ? arena_printf(arena, "/masked_paths/%zu", i) : "");
+}
+
+static void add_paths(const struct plan_request *request, enum wire_op_kind kind, const char **paths,
+        size_t count, const char *key, bool below_proc)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((strncmp(paths[i], "/proc/", 6) == 0) == below_proc)
+            add_path(request, kind, paths[i],
+                    key != NULL ? arena_printf(&request->plan->arena, "%s/%zu", key, i) : "");
+}
+
+void plan_hiding(const struct plan_request *request, bool below_proc)
+{
+    const struct lc_config *config = request->config;
+
+    add_paths(request, WIRE_OP_READONLY, config->readonly_paths, config->n_readonly_paths,
+            config->readonly_paths_given ? "/readonly_paths" : NULL, below_proc);
+    add_paths(request, WIRE_OP_MASK, config->masked_paths, config->n_masked_paths,
+            config->masked_paths_given ? "/masked_paths" : NULL, below_proc);
     /* Its own configuration must not be the container's to write: the next exec would obey it. */
-    if (request->options->protect != NULL)
+    if (!below_proc && request->options->protect != NULL)
         add_path(request, WIRE_OP_READONLY, request->options->protect, "");
 }

@@ -134,6 +134,42 @@ static int plan_finish(struct lc_plan *plan, int result, struct lc_plan **ret, s
     return result;
 }
 
+/* A mount below /sys has to find it mounted. */
+static bool needs_sysfs(const struct lc_config *config)
+{
+    for (size_t i = 0; i < config->n_mounts; i++)
+        if (strncmp(config->mounts[i].destination, "/sys", 4) == 0)
+            return true;
+    return false;
+}
+
+/* The container's tree. What needs the network namespace comes as late as it can: that is the last thing to be ready. */
+static int plan_tree(struct plan_request *request, struct lc_error **err)
+{
+    bool early = needs_sysfs(request->config);
+    int r;
+
+    plan_sources(request);
+    plan_filesystem(request);
+    if (early)
+        plan_sysfs(request);
+    plan_mounts(request);
+    r = plan_devices(request, err);
+    plan_hiding(request, true);
+    if (!early)
+        plan_sysfs(request);
+    plan_sysctls(request); /* through the host's /proc, which is not hidden */
+    plan_hiding(request, false);
+    return r;
+}
+
+static int plan_no_tree(struct plan_request *request, struct lc_error **err)
+{
+    plan_join_network(request);
+    plan_sysctls(request);
+    return plan_devices(request, err);
+}
+
 int plan_create(const struct lc_config *config, const struct plan_options *options, struct lc_plan **ret,
         struct lc_error **err)
 {
@@ -149,15 +185,7 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
     if (plan == NULL)
         return error_raise(err, &(struct error_site){ .stage = "plan", .errnum = ENOMEM }, NULL);
     plan_namespaces(&request);
-    if (!request.mount)
-        plan_join_network(&request);
-    if (request.mount) {
-        plan_sources(&request);
-        plan_filesystem(&request);
-        plan_mounts(&request);
-    }
-    r = plan_devices(&request, err);
-    plan_hiding(&request);
+    r = request.mount ? plan_tree(&request, err) : plan_no_tree(&request, err);
     plan_labels(&request);
     if (request.mount && config->readonly_fs)
         plan_add(plan, WIRE_OP_ROOT_ATTRIBUTES, "/readonly_fs")->number[0] = 1; /* MOUNT_ATTR_RDONLY */

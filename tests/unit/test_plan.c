@@ -182,8 +182,7 @@ static const struct {
     { WIRE_OP_MOUNT, WIRE_OP_MASK },
     { WIRE_OP_MOUNT, WIRE_OP_READONLY },
     { WIRE_OP_DEVICE, WIRE_OP_MASK },
-    { WIRE_OP_SYSCTL, WIRE_OP_READONLY }, /* /proc/sys is read-only by default */
-    { WIRE_OP_SYSCTL, WIRE_OP_MASK },
+    { WIRE_OP_SYSCTL, WIRE_OP_DETACH_HOST }, /* written through the host's /proc, whatever is hidden inside */
     { WIRE_OP_MASK, WIRE_OP_ROOT_ATTRIBUTES },
     { WIRE_OP_LABEL, WIRE_OP_DETACH_HOST }, /* written through the host's /proc */
     { WIRE_OP_MASK, WIRE_OP_DETACH_HOST },
@@ -198,6 +197,11 @@ static const struct {
     { WIRE_OP_CAPABILITIES, WIRE_OP_EXEC },
 };
 
+static bool first_is_in_proc(const struct planned *planned, int at)
+{
+    return strncmp(text_of(planned->plan, planned->plan->ops[at].text[0]), "/proc/", 6) == 0;
+}
+
 static size_t check_order(const struct planned *planned)
 {
     size_t wrong = 0;
@@ -207,8 +211,11 @@ static size_t check_order(const struct planned *planned)
 
         for (int nth = 0, at; first >= 0 && (at = find(planned->plan, orders[i].before, nth)) >= 0; nth++) {
             /* The kernel's sysfs and the cgroup namespace come where they can, not with their kind. */
-            bool late = orders[i].before == WIRE_OP_UNSHARE &&
-                        planned->plan->ops[at].number[0] == CLONE_NEWCGROUP;
+            const struct wire_op *op = &planned->plan->ops[at];
+            bool late = (orders[i].before == WIRE_OP_UNSHARE && op->number[0] == CLONE_NEWCGROUP) ||
+                        (orders[i].before == WIRE_OP_MOUNT &&
+                                strcmp(text_of(planned->plan, op->text[2]), "/sys") == 0 &&
+                                first_is_in_proc(planned, first));
 
             if (at < first || late)
                 continue;

@@ -104,7 +104,7 @@ def test_arguments_arrive_exactly(box):
 def test_state_files(box):
     run = box.start(preexec_fn=lambda: os.umask(0o077))
     pid = box.live_pid()
-    assert proc.command_line(pid) == "sleep 1000"
+    wait_until(lambda: proc.command_line(pid) == "sleep 1000", what="the exec of the shell")
     for name, content in (("pid", str(pid)), ("start", str(proc.start_time(pid)))):
         with open(box.path(name)) as file:
             text = file.read()

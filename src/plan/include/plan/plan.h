@@ -103,7 +103,10 @@ void plan_sources(struct plan_request *request);
 void plan_filesystem(const struct plan_request *request);
 void plan_mounts(const struct plan_request *request);
 int plan_devices(const struct plan_request *request, struct lc_error **err);
-void plan_hiding(const struct plan_request *request);
+void plan_sysfs(const struct plan_request *request);
+void plan_sysctls(const struct plan_request *request);
+/* Read-only and masked paths: those below /proc, or all others. */
+void plan_hiding(const struct plan_request *request, bool below_proc);
 void plan_labels(const struct plan_request *request);
 int plan_network(const struct plan_request *request, struct lc_error **err);
 void plan_process(const struct plan_request *request);
