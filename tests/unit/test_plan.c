@@ -213,7 +213,7 @@ static size_t check_order(const struct planned *planned)
             /* The kernel's sysfs and the cgroup namespace come where they can, not with their kind. */
             const struct wire_op *op = &planned->plan->ops[at];
             bool late = (orders[i].before == WIRE_OP_UNSHARE && op->number[0] == CLONE_NEWCGROUP) ||
-                        (orders[i].before == WIRE_OP_MOUNT &&
+                        ((orders[i].before == WIRE_OP_MOUNT || orders[i].before == WIRE_OP_BIND) &&
                                 strcmp(text_of(planned->plan, op->text[2]), "/sys") == 0 &&
                                 first_is_in_proc(planned, first));
 
