@@ -116,7 +116,6 @@ static int plan_groups(struct container *container, const struct lc_config *conf
     struct cgroup_set *groups = &container->record.groups;
     bool ours = !config->cgroups.present && (config->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0;
 
-    *tracked = *config;
     if (!ours)
         return cgroup_plan(config, container->id, groups, err);
     tracked->cgroups = (struct config_cgroups){ .present = true, .parent = "nsinit", .device_access = true };
@@ -278,7 +277,7 @@ int container_create(struct container *container, const struct lc_config *config
         const struct lc_options *options, struct session *session, struct lc_error **err)
 {
     struct lc_plan *plan = NULL;
-    struct lc_config tracked;
+    struct lc_config tracked = *config;
     int r = check_host(config, err);
 
     if (r == 0)
