@@ -13,7 +13,7 @@
 
 struct arguments {
     const char *root, *log, *console;
-    bool lenient, load, help, version, stats;
+    bool lenient, load, help, version;
     FILE *log_file; /* NULL: only warnings, on stderr */
     char **rest;    /* what follows the command word and its options, NULL-terminated */
     int stdio[3];   /* 0, 1, 2, or -1 where the caller had them closed */

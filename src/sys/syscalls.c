@@ -76,11 +76,6 @@ int sys_memfd_create(const char *name, unsigned int flags)
     return result(syscall(SYS_memfd_create, name, flags));
 }
 
-int sys_execveat(int fd, char *const argv[], char *const envp[])
-{
-    return result(syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH));
-}
-
 long sys_clone3(struct clone_args *args)
 {
     return result(syscall(SYS_clone3, args, sizeof(*args)));

@@ -31,7 +31,6 @@ int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int signal);
 int sys_setns(int fd, int type);
 int sys_memfd_create(const char *name, unsigned int flags);
-int sys_execveat(int fd, char *const argv[], char *const envp[]);
 /* Without a stack of its own (fork-like) when args->stack is 0. */
 long sys_clone3(struct clone_args *args);
 /* With args->stack: the child runs function(data) on it, and exits with its result. */
