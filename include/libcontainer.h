@@ -1,4 +1,4 @@
-/* libcontainer: run a process in a container that a container.json describes.
+/* libcontainer: run a process in a container that a container.json or an OCI bundle describes.
  *
  * The only installed header. Conventions of every function here:
  *  - returns 0 (or what its comment says) on success and a negative errno on failure; outputs are untouched on failure;
@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define LC_VERSION "0.1.0"
+#define LC_VERSION "0.2.0"
 
 #define LC_API __attribute__((visibility("default")))
 
@@ -136,6 +136,143 @@ struct lc_check_result {
  * unsupported keys, or a negative errno when probing itself failed. Since: 0.1 */
 LC_API int lc_check(const struct lc_config *config, const struct lc_options *options,
         void (*report)(void *data, const struct lc_check_result *result), void *data, struct lc_error **err);
+
+/* ---- OCI containers: known by an id below a state root, they outlive the process that made them ---- */
+
+/* Reads and validates config.json of a bundle (directory; NULL: the working directory) by the OCI runtime-spec 1.3. Unknown
+ * keys are ignored, as the specification says. Errors as lc_config_load(). Since: 0.2 */
+LC_API int lc_config_load_bundle(const char *bundle, struct lc_config **ret, struct lc_error **err);
+/* The same for text in memory; `name` stands for the file in messages. Since: 0.2 */
+LC_API int lc_config_parse_oci(const char *text, size_t length, const char *name, const char *bundle,
+        struct lc_config **ret, struct lc_error **err);
+/* A good config.json to begin with, for root or for the calling ordinary user. The caller frees *ret_json. Since: 0.2 */
+LC_API int lc_config_default_oci(bool rootless, char **ret_json, struct lc_error **err);
+/* The features document of the OCI runtime-spec for this build and kernel. The caller frees *ret_json. Since: 0.2 */
+LC_API int lc_features(char **ret_json, struct lc_error **err);
+
+struct lc_runtime;
+
+/* Flags of struct lc_runtime_options. */
+#define LC_SYSTEMD_CGROUP 1u /* linux.cgroupsPath is "slice:prefix:name", and systemd makes the groups */
+
+struct lc_runtime_options {
+    size_t size; /* sizeof(struct lc_runtime_options) */
+    const char *
+            root; /* state root, made with mode 0700 when missing; NULL: /run/nsrun or $XDG_RUNTIME_DIR/nsrun */
+    unsigned int flags;
+    void (*log)(void *data, const char *line); /* as in struct lc_options */
+    void *log_data;
+};
+
+/* Opens a state root. One that others could write to is refused (-EPERM). `options` may be NULL. Freed with
+ * lc_runtime_free(). Thread-safe: several threads may use one. Since: 0.2 */
+LC_API int lc_runtime_open(
+        const struct lc_runtime_options *options, struct lc_runtime **ret, struct lc_error **err);
+/* Accepts NULL. Since: 0.2 */
+LC_API void lc_runtime_free(struct lc_runtime *runtime);
+
+/* Flags of struct lc_create_options. */
+#define LC_NO_PIVOT 1u       /* chroot instead of pivot_root, for a root on ramfs */
+#define LC_NO_NEW_KEYRING 2u /* keep the caller's session keyring */
+
+struct lc_create_options {
+    size_t size;                /* sizeof(struct lc_create_options) */
+    const char *console_socket; /* path of a socket that gets the master of the terminal, or NULL */
+    const char *pid_file;       /* gets the pid, atomically, or NULL */
+    const char *pidfd_socket;   /* path of a socket that gets the pidfd, or NULL */
+    const char *notify_socket;  /* $NOTIFY_SOCKET of the caller, or NULL */
+    int stdio[3];               /* descriptors for 0, 1 and 2; -1: /dev/null. Unused with a terminal */
+    unsigned int preserve_fds;  /* so many of the caller's descriptors from 3 on go to the program */
+    unsigned int listen_fds;    /* the same before those, announced as LISTEN_FDS */
+    unsigned short rows,
+            columns; /* of a new terminal, when the configuration has no consoleSize; 0: as the kernel makes it */
+    unsigned int flags;
+};
+
+/* Makes the container up to the program, which lc_container_start() lets run. The configuration is kept: later edits of the
+ * file have no effect. Errors: -EEXIST (id is taken), -EINVAL, those of system calls; then nothing is left behind. Since: 0.2 */
+LC_API int lc_container_create(struct lc_runtime *runtime, const char *id, const struct lc_config *config,
+        const struct lc_create_options *options, struct lc_error **err);
+/* Lets the program of a created container run and returns when it does. Errors: those of execve (lc_error_status 126, 127),
+ * -ENOENT (no such container), -EINVAL (not in the state "created"). Since: 0.2 */
+LC_API int lc_container_start(struct lc_runtime *runtime, const char *id, struct lc_error **err);
+/* Both in one, for a caller that waits for the program, its child: *ret is to be waited for with lc_process_wait(), which does
+ * not remove the container. With a terminal and no console_socket, lc_process_console() is its master. Since: 0.2 */
+LC_API int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc_config *config,
+        const struct lc_create_options *options, struct lc_process **ret, struct lc_error **err);
+
+/* Flags of struct lc_exec_options. */
+#define LC_IGNORE_PAUSED 1u /* also in a paused container */
+#define LC_EXEC_TTY 2u      /* a new terminal; with `process`, whatever its "terminal" says */
+#define LC_EXEC_NO_NEW_PRIVS 4u
+
+struct lc_exec_options {
+    size_t size; /* sizeof(struct lc_exec_options) */
+    const char *
+            process; /* JSON text of an OCI process object, or NULL: the container's own, changed by the rest */
+    const char *process_name; /* its file, for messages */
+    const char *const *argv;  /* NULL-terminated; NULL with `process` */
+    const char *cwd, *user;   /* NULL: unchanged. user: "UID" or "UID:GID" */
+    const char *const *env;   /* "K=V", added; NULL-terminated or NULL */
+    const char *const *
+            capabilities; /* added to all sets but the ambient and inheritable ones; NULL-terminated or NULL */
+    const unsigned int *additional_gids;
+    size_t n_additional_gids;
+    const char *apparmor, *process_label; /* NULL: unchanged */
+    const char *cgroup; /* group below the container's, or "CONTROLLER,...:PATH"; NULL: the container's */
+    const char *console_socket, *pid_file, *pidfd_socket;
+    int stdio[3];
+    unsigned int preserve_fds;
+    unsigned short rows, columns;
+    unsigned int flags;
+};
+
+/* Runs a process in a created or running container; returns when it runs. *ret as in lc_container_run(). `ret` may be NULL:
+ * then the process is nobody's business any more. Since: 0.2 */
+LC_API int lc_container_exec(struct lc_runtime *runtime, const char *id,
+        const struct lc_exec_options *options, struct lc_process **ret, struct lc_error **err);
+
+/* Flags of lc_container_kill() and lc_container_delete(). */
+#define LC_KILL_ALL 1u     /* every process of the container */
+#define LC_DELETE_FORCE 1u /* kill it first; a container that does not exist is no error */
+
+/* Sends a signal to the first process (by pidfd). Errors: -ENOENT, -ESRCH (has ended), -EINVAL. Since: 0.2 */
+LC_API int lc_container_kill(
+        struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err);
+/* Removes a stopped container and all that its making made. Errors: -ENOENT, -EBUSY (not stopped). Since: 0.2 */
+LC_API int lc_container_delete(
+        struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err);
+/* The OCI state as a JSON object, with "rootfs", "created" and "owner" beside it. The caller frees it. Since: 0.2 */
+LC_API int lc_container_state(
+        struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err);
+/* The states of all containers of the state root as a JSON array. The caller frees it. Since: 0.2 */
+LC_API int lc_container_list(struct lc_runtime *runtime, char **ret_json, struct lc_error **err);
+/* Pids of all processes of the container, in the caller's pid namespace. The caller frees *ret_pids. Since: 0.2 */
+LC_API int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids,
+        size_t *ret_count, struct lc_error **err);
+/* Freezes or thaws all processes; returns when the kernel says that it is done. Errors: -ENOENT, -EINVAL (wrong state),
+ * -ENOTSUP (no freezer). Since: 0.2 */
+LC_API int lc_container_pause(struct lc_runtime *runtime, const char *id, struct lc_error **err);
+LC_API int lc_container_resume(struct lc_runtime *runtime, const char *id, struct lc_error **err);
+
+struct lc_update_options {
+    size_t size;           /* sizeof(struct lc_update_options) */
+    const char *resources; /* JSON text of an OCI linux.resources object; what it does not name stays */
+    const char *name;      /* its file, for messages */
+    const char *l3_cache_schema, *memory_bandwidth_schema; /* for resctrl, or NULL */
+};
+/* Changes limits of a created or running container: all of them, or on failure none. Since: 0.2 */
+LC_API int lc_container_update(struct lc_runtime *runtime, const char *id,
+        const struct lc_update_options *options, struct lc_error **err);
+/* What the container uses now: the "data" object of runc's `events --stats`. The caller frees it. Since: 0.2 */
+LC_API int lc_container_stats(
+        struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err);
+/* A descriptor that is readable (v1: POLLIN, v2: POLLPRI) when the container has run out of memory; the caller closes it. After each
+ * wake-up lc_oom_take() says whether it was so: 1 yes, 0 no, negative: the group is gone. Since: 0.2 */
+LC_API int lc_container_oom_fd(struct lc_runtime *runtime, const char *id, struct lc_error **err);
+LC_API int lc_oom_take(int fd);
+/* A pidfd of the first process, readable when it has ended; the caller closes it. Since: 0.2 */
+LC_API int lc_container_pidfd(struct lc_runtime *runtime, const char *id, struct lc_error **err);
 
 /* ---- AppArmor ---- */
 

@@ -65,6 +65,7 @@ static struct lc_config *config_new(const char *text, size_t length, const char 
     config->text = arena_strndup(&config->arena, text, length);
     config->length = length;
     config->environment = (const char **)no_environment; /* never written through */
+    config->pointers = &config_pointers_json;
     config->working_dir = "/";
     config->user = "";
     config->capabilities = UINT64_MAX;

@@ -177,7 +177,7 @@ static void add_console(const struct plan_request *request)
         return;
     if (request->options->console != NULL)
         add_bind(request, request->sources.console_tree, "/dev/console", 0);
-    op = plan_add(request->plan, WIRE_OP_CONSOLE, "/tty");
+    op = plan_add(request->plan, WIRE_OP_CONSOLE, request->config->pointers->tty);
     op->number[0] = request->options->console == NULL;
     op->number[1] = (uint64_t)request->options->rows << 16 | request->options->columns;
     if (request->options->console != NULL)

@@ -162,9 +162,9 @@ void plan_hiding(const struct plan_request *request, bool below_proc)
     const struct lc_config *config = request->config;
 
     add_paths(request, WIRE_OP_READONLY, config->readonly_paths, config->n_readonly_paths,
-            config->readonly_paths_given ? "/readonly_paths" : NULL, below_proc);
+            config->readonly_paths_given ? config->pointers->readonly_paths : NULL, below_proc);
     add_paths(request, WIRE_OP_MASK, config->masked_paths, config->n_masked_paths,
-            config->masked_paths_given ? "/masked_paths" : NULL, below_proc);
+            config->masked_paths_given ? config->pointers->masked_paths : NULL, below_proc);
     /* Its own configuration must not be the container's to write: the next exec would obey it. */
     if (!below_proc && request->options->protect != NULL)
         add_path(request, WIRE_OP_READONLY, request->options->protect, "");

@@ -7,7 +7,7 @@
 void plan_join_network(const struct plan_request *request)
 {
     if (request->plan->makes_network)
-        (void)plan_add(request->plan, WIRE_OP_JOIN_NETWORK, "/namespaces");
+        (void)plan_add(request->plan, WIRE_OP_JOIN_NETWORK, request->config->pointers->namespaces);
 }
 
 /* A user namespace owns what is created after it: so user and pid first, maps, then all others (mqueue and
@@ -53,13 +53,15 @@ void plan_namespaces(const struct plan_request *request)
         op->text[0] = plan_text(plan, network->nspath);
     }
     if (later != 0) {
-        op = plan_add(plan, WIRE_OP_UNSHARE, "/namespaces");
+        op = plan_add(plan, WIRE_OP_UNSHARE, config->pointers->namespaces);
         op->number[0] = later;
         op->number[1] = (later & CLONE_NEWNET) != 0;
         op->text[0] = plan_text(plan, "namespaces");
     }
     if (config->hostname != NULL)
-        plan_add(plan, WIRE_OP_HOSTNAME, "/hostname")->text[0] = plan_text(plan, config->hostname);
+        plan_add(plan, WIRE_OP_HOSTNAME, config->pointers->hostname)->text[0] =
+                plan_text(plan, config->hostname);
     if (config->domainname != NULL)
-        plan_add(plan, WIRE_OP_DOMAINNAME, "/domainname")->text[0] = plan_text(plan, config->domainname);
+        plan_add(plan, WIRE_OP_DOMAINNAME, config->pointers->domainname)->text[0] =
+                plan_text(plan, config->domainname);
 }

@@ -188,12 +188,13 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
     r = request.mount ? plan_tree(&request, err) : plan_no_tree(&request, err);
     plan_labels(&request);
     if (request.mount && config->readonly_fs)
-        plan_add(plan, WIRE_OP_ROOT_ATTRIBUTES, "/readonly_fs")->number[0] = 1; /* MOUNT_ATTR_RDONLY */
+        plan_add(plan, WIRE_OP_ROOT_ATTRIBUTES, config->pointers->readonly_fs)->number[0] =
+                1; /* MOUNT_ATTR_RDONLY */
     if (!request.mount) {
         op = plan_add(plan, WIRE_OP_CHROOT, "");
         op->text[0] = plan_text(plan, options->rootfs);
     }
-    op = plan_add(plan, WIRE_OP_DETACH_HOST, config->no_pivot_root ? "/no_pivot_root" : "");
+    op = plan_add(plan, WIRE_OP_DETACH_HOST, config->no_pivot_root ? config->pointers->no_pivot_root : "");
     op->number[0] = request.mount;
     op->number[1] = config->no_pivot_root;
     plan_add(plan, WIRE_OP_WAIT, "");
@@ -220,12 +221,12 @@ static void plan_enter(const struct plan_request *request, const struct plan_tar
 
         if ((wanted & NAMESPACE_BIT(ns)) == 0 || (ns == NAMESPACE_USER) != user)
             continue;
-        op = plan_add(plan, WIRE_OP_SETNS, "/namespaces");
+        op = plan_add(plan, WIRE_OP_SETNS, request->config->pointers->namespaces);
         op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_NAMESPACE, .namespace = ns });
         op->number[0] = config_namespaces[ns].clone_flag;
         op->text[0] = plan_text(plan, config_namespaces[ns].key);
         if (ns == NAMESPACE_USER)
-            plan_add(plan, WIRE_OP_BECOME_ROOT, "/namespaces");
+            plan_add(plan, WIRE_OP_BECOME_ROOT, request->config->pointers->namespaces);
     }
 }
 
@@ -248,7 +249,7 @@ int plan_join(const struct lc_config *config, const struct plan_options *options
     op = plan_add(plan, WIRE_OP_JOIN_ROOT, "");
     op->slot = plan_give(plan, (struct plan_given){ .kind = GIVEN_ROOT });
     if (config->tty) {
-        op = plan_add(plan, WIRE_OP_CONSOLE, "/tty");
+        op = plan_add(plan, WIRE_OP_CONSOLE, config->pointers->tty);
         op->number[1] = (uint64_t)options->rows << 16 | options->columns;
         if (options->console != NULL)
             op->slot =
@@ -257,7 +258,7 @@ int plan_join(const struct lc_config *config, const struct plan_options *options
     plan_add(plan, WIRE_OP_DETACH_HOST, "");
     plan_add(plan, WIRE_OP_WAIT, "");
     if ((target->namespaces & (NAMESPACE_BIT(NAMESPACE_PID) | NAMESPACE_BIT(NAMESPACE_TIME))) != 0) {
-        plan_add(plan, WIRE_OP_FORK, "/namespaces");
+        plan_add(plan, WIRE_OP_FORK, config->pointers->namespaces);
         plan->forks = true;
     }
     plan_process(&request);

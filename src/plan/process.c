@@ -13,8 +13,8 @@ void plan_labels(const struct plan_request *request)
     const struct {
         const char *lsm, *label, *pointer;
     } rows[] = {
-        { "apparmor", config->apparmor_profile, "/context/apparmor_profile" },
-        { "selinux", config->process_label, "/context/process_label" },
+        { "apparmor", config->apparmor_profile, config->pointers->apparmor_profile },
+        { "selinux", config->process_label, config->pointers->process_label },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -27,7 +27,7 @@ void plan_labels(const struct plan_request *request)
         op->text[1] = plan_text(plan, rows[i].label);
     }
     if (config->oom_score_adj.set)
-        plan_add(plan, WIRE_OP_OOM_SCORE, "/oom_score_adj")->number[0] =
+        plan_add(plan, WIRE_OP_OOM_SCORE, config->pointers->oom_score_adj)->number[0] =
                 (uint64_t)config->oom_score_adj.value;
 }
 
@@ -63,7 +63,7 @@ int plan_network(const struct plan_request *request, struct lc_error **err)
     int r = 0;
 
     if ((config->namespaces & NAMESPACE_BIT(NAMESPACE_CGROUP)) != 0) {
-        struct wire_op *op = plan_add(request->plan, WIRE_OP_UNSHARE, "/namespaces");
+        struct wire_op *op = plan_add(request->plan, WIRE_OP_UNSHARE, config->pointers->namespaces);
 
         op->number[0] = config_namespaces[NAMESPACE_CGROUP].clone_flag;
         op->text[0] = plan_text(request->plan, config_namespaces[NAMESPACE_CGROUP].key);
@@ -83,7 +83,7 @@ int plan_network(const struct plan_request *request, struct lc_error **err)
 
 static const char *user_pointer(const struct lc_config *config)
 {
-    return config->user != NULL && config->user[0] != '\0' ? "/user" : "";
+    return config->user != NULL && config->user[0] != '\0' ? config->pointers->user : "";
 }
 
 static void add_user(const struct plan_request *request)
@@ -132,8 +132,8 @@ static void add_exec(const struct plan_request *request)
 static const char *capabilities_pointer(const struct lc_config *config)
 {
     if (config->capabilities_given)
-        return "/capabilities";
-    return config->capabilities != UINT64_MAX ? "/capabilities_mask" : "";
+        return config->pointers->capabilities;
+    return config->capabilities != UINT64_MAX ? config->pointers->capabilities_mask : "";
 }
 
 void plan_process(const struct plan_request *request)
@@ -143,7 +143,7 @@ void plan_process(const struct plan_request *request)
     struct wire_op *op;
 
     add_user(request);
-    plan_add(plan, WIRE_OP_SESSION, config->tty ? "/tty" : "");
+    plan_add(plan, WIRE_OP_SESSION, config->tty ? config->pointers->tty : "");
     for (size_t i = 0; i < config->n_rlimits; i++) {
         op = plan_add(plan, WIRE_OP_RLIMIT, config->rlimits[i].pointer);
         op->text[0] = plan_text(plan, config->rlimits[i].name);
@@ -151,15 +151,16 @@ void plan_process(const struct plan_request *request)
         op->number[1] = config->rlimits[i].soft;
         op->number[2] = config->rlimits[i].hard;
     }
-    op = plan_add(plan, WIRE_OP_CWD, strcmp(config->working_dir, "/") != 0 ? "/working_dir" : "");
+    op = plan_add(
+            plan, WIRE_OP_CWD, strcmp(config->working_dir, "/") != 0 ? config->pointers->working_dir : "");
     op->text[0] = plan_text(plan, config->working_dir);
     plan_add(plan, WIRE_OP_BOUNDING, capabilities_pointer(config))->number[0] = config->capabilities;
     op = plan_add(plan, WIRE_OP_IDENTITY, user_pointer(config));
     op->number[0] = request->user && !request->options->privileged;
     plan_add(plan, WIRE_OP_CAPABILITIES, capabilities_pointer(config))->number[0] = config->capabilities;
-    plan_add(plan, WIRE_OP_UMASK, config->umask.set ? "/umask" : "")->number[0] =
+    plan_add(plan, WIRE_OP_UMASK, config->umask.set ? config->pointers->umask : "")->number[0] =
             config->umask.set ? (uint64_t)config->umask.value : 022;
     if (config->no_new_privileges)
-        plan_add(plan, WIRE_OP_NO_NEW_PRIVILEGES, "/no_new_privileges");
+        plan_add(plan, WIRE_OP_NO_NEW_PRIVILEGES, config->pointers->no_new_privileges);
     add_exec(request);
 }

@@ -1,5 +1,5 @@
-/* lc_config: what container.json says, checked and in the library's own types. Pure: no root, no side effect.
- * Strings live in the arena. Every object remembers the JSON pointer of the key that made it; line and column are
+/* lc_config: what container.json or an OCI config.json says, checked and in the library's own types. Pure: no root, no
+ * side effect. Strings live in the arena. Every object remembers the JSON pointer of the key that made it; line and column are
  * looked up in the text only when an error or a listing needs them (config_locate). */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -40,6 +40,11 @@ struct config_mapping {
     uint32_t container_id, host_id, size;
 };
 
+struct config_mappings {
+    struct config_mapping *uid, *gid;
+    size_t n_uid, n_gid;
+};
+
 struct config_mount {
     const char *pointer; /* "/mounts/3" */
     const char *type;    /* "bind" or a kernel file system type */
@@ -49,8 +54,13 @@ struct config_mount {
     bool recursive_attr;           /* apply them to submounts too (the r-forms, and writable:false) */
     bool recursive_bind;           /* rbind, the default of binds without `options` */
     uint64_t super_flags;          /* MS_* of the superblock: sync dirsync mand lazytime silent iversion */
+    uint64_t super_clear;          /* the same, asked to be off: only a remount can tell */
     uint64_t propagation; /* MS_PRIVATE|MS_SLAVE|MS_SHARED|MS_UNBINDABLE, with MS_REC; 0: as inherited */
     const char *data;     /* remaining options, comma-separated, for the file system; NULL: none */
+    bool remount;         /* "remount": changes what is mounted there already */
+    bool copy_up;         /* "tmpcopyup": a tmpfs that begins with what lies below it */
+    bool idmap, recursive_idmap;     /* "idmap", "ridmap" */
+    struct config_mappings mappings; /* of the idmap; empty: those of the container's user namespace */
 };
 
 struct config_device {
@@ -65,6 +75,95 @@ struct config_rlimit {
     const char *name;    /* "RLIMIT_NOFILE" */
     int resource;        /* RLIMIT_* */
     uint64_t soft, hard; /* RLIM_INFINITY: UINT64_MAX */
+};
+
+/* One of the six lists of hooks. */
+struct config_hook {
+    const char *pointer; /* "/hooks/prestart/0" */
+    const char *path;
+    const char **args, **env; /* NULL-terminated; args NULL: only the path */
+    size_t n_args, n_env;
+    uint32_t timeout; /* seconds; 0: none */
+};
+enum config_hook_kind {
+    HOOK_PRESTART,
+    HOOK_CREATE_RUNTIME,
+    HOOK_CREATE_CONTAINER,
+    HOOK_START_CONTAINER,
+    HOOK_POSTSTART,
+    HOOK_POSTSTOP,
+    HOOK_MAX_,
+};
+extern const char *const config_hook_names[HOOK_MAX_]; /* "prestart", ... */
+
+struct config_hooks {
+    struct config_hook *list;
+    size_t count;
+};
+
+struct config_pair {
+    const char *name, *value;
+};
+
+/* linux.seccomp as written, names checked; compiled by the security room. */
+struct config_seccomp_arg {
+    uint32_t index;
+    uint64_t value, value_two;
+    const char *op; /* "SCMP_CMP_EQ" */
+};
+struct config_seccomp_rule {
+    const char *pointer; /* "/linux/seccomp/syscalls/3" */
+    const char **names;
+    size_t n_names;
+    const char *action; /* "SCMP_ACT_ERRNO" */
+    struct config_number errno_ret;
+    struct config_seccomp_arg *args;
+    size_t n_args;
+};
+struct config_seccomp {
+    bool present;
+    const char *default_action;
+    struct config_number default_errno;
+    const char **architectures, **flags;
+    size_t n_architectures, n_flags;
+    bool flags_given;                              /* "flags": [] is not the same as no flags */
+    const char *listener_path, *listener_metadata; /* NULL: none */
+    struct config_seccomp_rule *rules;
+    size_t n_rules;
+};
+
+/* process.scheduler, as struct sched_attr wants it. */
+struct config_scheduler {
+    bool set;
+    uint32_t policy; /* SCHED_* */
+    int32_t nice, priority;
+    uint64_t flags, runtime, deadline, period;
+};
+
+struct config_memory_policy {
+    bool set;
+    uint32_t mode;     /* MPOL_* */
+    uint32_t flags;    /* MPOL_F_* */
+    const char *nodes; /* "0-1,3", or NULL */
+};
+
+struct config_time_offset {
+    bool set;
+    int64_t seconds;
+    uint32_t nanoseconds;
+};
+
+struct config_rdt {
+    bool present;
+    const char *clos_id, *l3_cache, *memory_bandwidth; /* NULL: not given */
+    const char **schemata;
+    size_t n_schemata;
+    bool monitoring;
+};
+
+struct config_net_device {
+    const char *pointer; /* "/linux/netDevices/eth0" */
+    const char *host_name, *name;
 };
 
 struct config_sysctl {
@@ -121,6 +220,17 @@ enum config_limit {
     LIMIT_CPU_QUOTA,
     LIMIT_CPU_PERIOD,
     LIMIT_PIDS,
+    /* from here on config.json only */
+    LIMIT_CPU_BURST,
+    LIMIT_CPU_IDLE,
+    LIMIT_CPU_RT_PERIOD,
+    LIMIT_CPU_RT_RUNTIME,
+    LIMIT_MEMORY_SWAPPINESS,
+    LIMIT_MEMORY_KERNEL,     /* obsolete: accepted, no effect, a warning */
+    LIMIT_MEMORY_KERNEL_TCP, /* v1 only */
+    LIMIT_BLKIO_WEIGHT,
+    LIMIT_BLKIO_LEAF_WEIGHT,
+    LIMIT_NET_CLASS,
     LIMIT_MAX_,
 };
 
@@ -131,22 +241,123 @@ struct config_device_rule {
     bool allow;
 };
 
+/* One line of a blkio file: throttles and weights per device. */
+enum config_blkio {
+    BLKIO_READ_BPS,
+    BLKIO_WRITE_BPS,
+    BLKIO_READ_IOPS,
+    BLKIO_WRITE_IOPS,
+    BLKIO_WEIGHT,
+    BLKIO_LEAF_WEIGHT,
+};
+struct config_blkio_rule {
+    const char *pointer;
+    enum config_blkio kind;
+    int64_t major, minor;
+    uint64_t value;
+};
+
+struct config_hugepage {
+    const char *pointer;
+    const char *size; /* "2MB", checked */
+    uint64_t limit;
+};
+
+struct config_rdma {
+    const char *pointer;
+    const char *device;
+    struct config_number handles, objects;
+};
+
+struct config_net_priority {
+    const char *name;
+    uint32_t priority;
+};
+
 struct config_cgroups {
     bool present;
     const char *parent, *name; /* name NULL: to be generated */
-    bool device_access;        /* true: no device filter */
+    /* config.json: linux.cgroupsPath instead of parent and name. Absolute: from the root of each hierarchy; relative: below
+     * the caller's own group; NULL: the id below the caller's own group. Then the container is put into every
+     * hierarchy that the host has, whether or not a limit needs it. */
+    bool oci;
+    const char *path;
+    bool systemd; /* --systemd-cgroup */
+    bool disable_oom_killer, check_before_update;
+    struct config_blkio_rule *blkio;
+    size_t n_blkio;
+    struct config_hugepage *hugepages;
+    size_t n_hugepages;
+    struct config_rdma *rdma;
+    size_t n_rdma;
+    struct config_net_priority *net_priorities;
+    size_t n_net_priorities;
+    struct config_pair *unified; /* file name and value, checked */
+    size_t n_unified;
+    bool device_access; /* true: no device filter */
     struct config_number limits[LIMIT_MAX_];
     const char *cpuset_cpus, *cpuset_mems; /* NULL: not set */
-    struct config_device_rule *rules;      /* extra rules after the defaults */
+    struct config_device_rule
+            *rules; /* extra rules: container.json's after the defaults, config.json's before */
     size_t n_rules;
 };
 /* "memory", "memory_swap", ...: the key below /cgroups. */
 extern const char *const config_limit_keys[LIMIT_MAX_];
 
+/* The keys of the format that was read, for what is said about ops and errors: "/namespaces" or "/linux/namespaces". */
+struct config_pointers {
+    const char *hostname, *domainname, *namespaces, *uid_mappings, *gid_mappings, *user, *additional_groups,
+            *umask, *working_dir, *environment, *capabilities, *capabilities_mask, *no_new_privileges,
+            *oom_score_adj, *tty, *readonly_fs, *no_pivot_root, *apparmor_profile, *process_label,
+            *mount_label, *masked_paths, *readonly_paths, *cgroups, *rootfs_propagation, *seccomp, *scheduler,
+            *io_priority, *cpu_affinity, *personality, *memory_policy, *time_offsets, *rdt, *command;
+};
+extern const struct config_pointers config_pointers_json, config_pointers_oci;
+
+enum config_capability_set {
+    CAPS_BOUNDING,
+    CAPS_EFFECTIVE,
+    CAPS_PERMITTED,
+    CAPS_INHERITABLE,
+    CAPS_AMBIENT,
+    CAPS_MAX_
+};
+
+/* What only config.json can say. */
+struct config_oci {
+    const char *version; /* ociVersion */
+    struct config_pair *annotations;
+    size_t n_annotations;
+    const char *rootfs; /* root.path as written */
+    const char *bundle; /* directory of config.json, absolute; relative paths begin there */
+    const char **argv;  /* NULL-terminated; NULL: no process */
+    size_t n_argv;
+    uint32_t uid, gid;
+    unsigned short rows, columns;                /* consoleSize */
+    const char *namespace_paths[NAMESPACE_MAX_]; /* joined instead of made; NULL: see `namespaces` */
+    uint64_t rootfs_propagation;                 /* MS_SHARED... with MS_REC where written so; 0: not given */
+    uint64_t capabilities[CAPS_MAX_];
+    bool capabilities_present; /* without: none at all */
+    struct config_hooks hooks[HOOK_MAX_];
+    struct config_seccomp seccomp;
+    struct config_scheduler scheduler;
+    struct config_number io_priority;              /* as ioprio_set(2) wants it */
+    const char *affinity_initial, *affinity_final; /* "0-3,7" */
+    struct config_number personality;              /* as personality(2) wants it */
+    struct config_memory_policy memory_policy;
+    struct config_time_offset monotonic, boottime;
+    struct config_rdt rdt;
+    struct config_net_device *net_devices;
+    size_t n_net_devices;
+};
+
 struct lc_config {
     struct arena arena;
-    const char *file; /* as given, for messages: "container.json" */
-    const char *text; /* the JSON text, for config_locate */
+    const struct config_pointers *pointers;
+    bool from_oci;         /* config.json: only the mounts it lists, exact identity, five capability sets */
+    struct config_oci oci; /* zero for container.json */
+    const char *file;      /* as given, for messages: "container.json" */
+    const char *text;      /* the JSON text, for config_locate */
     size_t length;
 
     const char *hostname, *domainname; /* NULL: unchanged */

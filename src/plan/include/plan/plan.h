@@ -6,6 +6,7 @@
 #include <base/arena.h>
 #include <base/buffer.h>
 #include <base/error.h>
+#include <cgroups/cgroups.h>
 #include <config/config.h>
 #include <wire/wire.h>
 
@@ -14,9 +15,10 @@
 /* A descriptor that the parent has to open before the child is spawned. */
 enum plan_given_kind {
     GIVEN_TREE, /* a detached copy of the mount tree at `path` (user namespaces: only the parent can reach it) */
-    GIVEN_NAMESPACE, /* `path` is a namespace file */
-    GIVEN_ROOT,      /* the root directory of the container's init */
-    GIVEN_CONSOLE,   /* `path` is a pty slave */
+    GIVEN_NAMESPACE,  /* `path` is a namespace file */
+    GIVEN_ROOT,       /* the root directory of the container's init */
+    GIVEN_CONSOLE,    /* `path` is a pty slave */
+    GIVEN_DESCRIPTOR, /* `number` of plan_options.descriptors: the parent has it open already */
 };
 
 struct plan_given {
@@ -24,6 +26,10 @@ struct plan_given {
     const char *path;
     enum config_namespace namespace; /* GIVEN_NAMESPACE of a running container: path is NULL */
     const char *pointer;
+    /* GIVEN_TREE: recursively, and with ids mapped. */
+    bool flat, idmap, recursive_idmap;
+    const struct config_mappings *mappings; /* NULL: those of the container's user namespace */
+    unsigned int number;
 };
 
 #define PLAN_GIVEN_MAX 512
@@ -41,8 +47,12 @@ struct lc_plan {
     uint64_t clone_flags; /* for the spawn itself */
     bool map_ids;         /* the parent has to write uid_map and gid_map */
     bool makes_network;   /* the parent makes the network namespace while the child mounts, and sends it */
-    bool forks;           /* the process is a fork of the spawned child (join) */
-    bool failed;          /* out of memory, or too many descriptors */
+    bool forks;           /* the process is a fork of the spawned child (join, or a pid namespace by path) */
+    bool maps_late;   /* the user namespace is made by the child itself, after it has joined others: op MAP */
+    bool hooks;       /* op HOOKS: PREPARED has to be answered */
+    bool waits_start; /* op START: CREATED comes before READY */
+    bool notifies;    /* op SECCOMP sends NOTIFY */
+    bool failed;      /* out of memory, or too many descriptors */
 };
 
 struct plan_options {
@@ -53,11 +63,25 @@ struct plan_options {
     unsigned short rows, columns; /* of a new terminal */
     bool privileged;              /* effective uid 0: the parent opens mount sources for user namespaces */
     bool die_with_parent;
+    /* For config.json. Descriptors that the parent has open, by plan_descriptor. */
+    bool start;                      /* wait for START before the program */
+    bool listen;                     /* ... on a listening socket: DESCRIPTOR_LISTEN is given */
+    bool lock;                       /* DESCRIPTOR_LOCK is given: held open until the program runs */
+    unsigned int preserved;          /* how many DESCRIPTOR_PRESERVED + i become 3, 4, ... */
+    const char *keyring;             /* name of a new session keyring, or NULL */
+    const struct cgroup_set *groups; /* what a mount of type "cgroup" shows, or NULL */
+    const void *filter;              /* struct sock_filter[], or NULL */
+    size_t filter_length;            /* in bytes */
+    unsigned int filter_flags;       /* SECCOMP_FILTER_FLAG_* */
+    bool filter_notifies;
+    const char *extra_environment; /* "LISTEN_PID=1" or the like, or NULL */
 };
+
+enum plan_descriptor { DESCRIPTOR_LISTEN, DESCRIPTOR_LOCK, DESCRIPTOR_PRESERVED };
 
 /* A running container, for joins. */
 struct plan_target {
-    uint32_t namespaces;  /* its own ones, NAMESPACE_BIT() set */
+    uint32_t namespaces;  /* those that differ from the caller's, NAMESPACE_BIT() set */
     bool foreign_network; /* networks: type netns */
 };
 

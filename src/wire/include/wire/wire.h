@@ -13,6 +13,12 @@
  *                                                        needs no grace period of the kernel, moving others does
  *                     <-------------------- CHILD ------ pid and pidfd of the process           (join only)
  *   process is placed ---------------- PLACED ---------> ops: network, identity, capabilities, labels
+ *   hooks prestart, createRuntime <----- PREPARED ------ the tree is mounted, "/" is still the host's   (hooks only)
+ *   they have run --------------------- HOOKED --------> createContainer hooks; the state on their stdin rides along
+ *                     <------------------- CREATED ------ all but the program (create and run of nsrun only)
+ *   ~~~ create ends here; start connects to the socket that the child listens on, and speaks on that ~~~
+ *   program may run -------------------- START --------> startContainer hooks; their state rides along
+ *                     <-------------------- NOTIFY ------ the seccomp listener rides along        (notify only)
  *                     <-------------------- READY ------ last word before execve
  *                     <---------------------- EOF ------ close-on-exec: the program runs
  *                     <-------------------- ERROR ------ at any time: op, errno, system call, object, detail
@@ -38,6 +44,11 @@ enum wire_message_type {
     WIRE_NETWORK,
     WIRE_GROUP,
     WIRE_PLACED,
+    WIRE_PREPARED,
+    WIRE_HOOKED,
+    WIRE_CREATED,
+    WIRE_START,
+    WIRE_NOTIFY,
     WIRE_READY,
     WIRE_ERROR,
 };
@@ -52,7 +63,7 @@ struct wire_message {
     uint32_t outcome; /* ERROR: enum wire_outcome */
     char syscall[24];
     char object[512];
-    char detail[512];
+    char detail[512]; /* ERROR of a hook: what it printed last rides along as a file, at most 4 KiB */
 };
 
 enum wire_outcome { WIRE_FAILED, WIRE_NOT_EXECUTABLE, WIRE_NOT_FOUND };
@@ -94,14 +105,29 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(NETWORK, "network")           /* text0 interface; data: rtnetlink messages */                          \
     X(RLIMIT, "rlimit")             /* text0 name; number0 resource, 1 soft, 2 hard */                       \
     X(SESSION, "session")           /* setsid; the console becomes the controlling terminal and 0, 1, 2 */   \
-    X(USER, "user")                 /* text0 user, text1 group; data: additional gids (uint32) */            \
+    X(USER, "user")                 /* text0 user, text1 group, or number0 = 1: uid number1, gid number2; data: additional gids (uint32) */ \
     X(BOUNDING, "bounding")         /* number0 kept */                                                       \
     X(IDENTITY, "identity")         /* groups, gid, uid; number0: setgroups may be denied (one id mapped) */ \
-    X(CAPABILITIES, "capabilities") /* number0 kept: permitted and effective, the other sets empty */        \
+    X(CAPABILITIES, "capabilities") /* number0 permitted, 1 effective, 2 inheritable, 3 ambient; slot 1: exactly these */ \
     X(UMASK, "umask")               /* number0 */                                                            \
     X(CWD, "cwd")                   /* text0 */                                                              \
     X(NO_NEW_PRIVILEGES, "no-new-privileges")                                                                \
-    X(EXEC, "exec")                 /* data: argv then envp as uint32 string offsets; number0 argc, 1 envc */
+    X(MAP, "map")                   /* unshare(NEWUSER), say UNSHARED, wait for MAPPED, become root: after joined namespaces */ \
+    X(TIME_OFFSETS, "time-offsets") /* a time namespace of its own; text0: lines for timens_offsets */       \
+    X(KEYRING, "keyring")           /* text0: name of a new session keyring */                               \
+    X(HOOKS, "hooks")               /* PREPARED, HOOKED; data: createContainer hooks, see wire_hook */       \
+    X(COMMAND, "command")           /* text0: argv[0] must be found now, before CREATED; text1: PATH */       \
+    X(START, "start")               /* CREATED; slot of a listening socket, or -1: wait here; data: startContainer hooks */ \
+    X(PRESERVE, "preserve")         /* number0 descriptors from this slot on become 3, 4, ... */              \
+    X(AFFINITY, "affinity")         /* data: CPU mask */                                                      \
+    X(SCHEDULER, "scheduler")       /* data: struct sched_attr */                                             \
+    X(IO_PRIORITY, "io-priority")   /* number0 as ioprio_set(2) wants it */                                   \
+    X(MEMORY_POLICY, "memory-policy") /* number0 mode and flags, 1 bits in the mask; data: node mask */       \
+    X(PERSONALITY, "personality")   /* number0 */                                                            \
+    X(SECCOMP, "seccomp")           /* data: struct sock_filter[]; number0 SECCOMP_FILTER_FLAG_*, 1: say NOTIFY */ \
+    X(RUN_HOOKS, "run-hooks")       /* data: hooks; slot: their standard input; text0: working directory */    \
+    X(DONE, "done")                 /* READY, and the end: for plans without a program */                      \
+    X(EXEC, "exec")                 /* data: argv then envp as uint32 string offsets; number0 argc, 1 envc, 2: add HOME */
 /* clang-format on */
 
 enum wire_op_kind {
@@ -116,6 +142,8 @@ const char *wire_op_name(enum wire_op_kind kind);
 #define WIRE_MOUNT_NO_SYMLINKS 1u    /* destination must be a real directory reached without links */
 #define WIRE_MOUNT_RECURSIVE_ATTR 2u /* attributes apply to submounts too */
 #define WIRE_MOUNT_RECURSIVE 4u      /* bind with submounts */
+#define WIRE_MOUNT_COPY_UP 8u        /* a tmpfs that begins with what lies below it */
+#define WIRE_MOUNT_REMOUNT 16u       /* changes the mount that is there */
 #define WIRE_MOUNT_PROPAGATION_SHIFT 32
 
 struct wire_op {
@@ -124,6 +152,15 @@ struct wire_op {
     uint32_t text[4]; /* offsets of NUL-terminated strings; 0: none */
     uint64_t number[4];
     uint32_t data, data_length;
+};
+
+/* The data of HOOKS and START: this header, then for each hook a struct wire_hook followed by argc and envc uint32 string
+ * offsets. */
+struct wire_hook_list {
+    uint32_t count;
+};
+struct wire_hook {
+    uint32_t path, timeout, argc, envc; /* timeout in seconds, 0: none */
 };
 
 #define WIRE_MAGIC 0x31706c63u /* "clp1" */
