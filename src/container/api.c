@@ -13,14 +13,6 @@
 #define ENDING_TRIES 20
 #define ENDING_MS 100
 
-struct lc_process {
-    struct container container;
-    struct log log;
-    struct session session;
-    bool joined, waited;
-    int status;
-};
-
 const char *lc_version(void)
 {
     return LC_VERSION;
@@ -144,16 +136,6 @@ void locate_errors(const struct lc_config *config, struct lc_error *err)
     }
 }
 
-static void session_reset(struct lc_process *process)
-{
-    process->session = (struct session){ .log = &process->log,
-        .socket = -EBADF,
-        .console = -EBADF,
-        .pid = -1,
-        .pidfd = -EBADF,
-        .spawn = { .pidfd = -EBADF } };
-}
-
 /* What a dying process looks like before it is seen to be dead. */
 static bool looks_ended(const struct lc_error *err)
 {
@@ -172,7 +154,7 @@ static int start_or_join(struct lc_process *process, const struct lc_config *con
     for (int tries = 0;; tries++) {
         struct lc_error *failure = NULL;
 
-        session_reset(process);
+        session_init(&process->session, &process->log);
         r = container_settle(container, err);
         if (r < 0)
             break;
@@ -257,7 +239,7 @@ int lc_process_guard(struct lc_process *process, struct lc_error **err)
     if (process->waited)
         return 0;
     return guard_start(&process->session.guard, process->session.pidfd,
-            process->joined ? NULL : &process->container, err);
+            process->joined || process->bare ? NULL : &process->container, err);
 }
 
 int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
@@ -275,7 +257,7 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
     guard_end(&process->session.guard);
     process->waited = true;
     *ret_status = process->status;
-    return process->joined ? 0 : container_end(&process->container, err);
+    return process->joined || process->bare ? 0 : container_end(&process->container, err);
 }
 
 void lc_process_free(struct lc_process *process)

@@ -54,7 +54,7 @@ int check_open(struct check *check, struct lc_error **err)
     fd_close(&container->root_fd);
     memcpy(name, container->record_name, sizeof(name));
     (void)snprintf(container->record_name, sizeof(container->record_name), "check-%.50s", name);
-    (void)snprintf(check->directory, sizeof(check->directory), "%s.d", container->record_name);
+    (void)snprintf(check->directory, sizeof(check->directory), "%.70s.d", container->record_name);
     (void)snprintf(check->group, sizeof(check->group), "nsinit-check-%d", (int)gettid());
     check->rootfs = open(container->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (check->rootfs < 0)

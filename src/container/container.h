@@ -21,9 +21,25 @@ struct identity {
 };
 /* 0 or -ESRCH. */
 int identity_read(pid_t pid, struct identity *ret);
+/* Alive and not a zombie: somebody else may be slow to reap it. */
+bool identity_runs(const struct identity *identity);
+/* A pidfd of exactly this process, or -ESRCH when it has ended. */
+int identity_open(const struct identity *identity);
 /* Signals 1..31 that the calling process ignores, bit N-1. */
 uint32_t signals_ignored(void);
 bool identity_alive(const struct identity *identity);
+
+/* What an OCI container has besides. */
+struct record_oci {
+    bool present;
+    char *bundle, *rootfs, *version, *rdt;    /* rdt: the resctrl group that was made, or NULL */
+    char created[40];                         /* RFC 3339 */
+    bool complete;                            /* create has done its work */
+    uint32_t joined;                          /* namespaces by path, NAMESPACE_BIT() */
+    uint32_t hooks;                           /* 1 << enum config_hook_kind: which there are */
+    bool listener;                            /* seccomp listener: start has to pass it on */
+    unsigned long long config, config_length; /* where config.json stands in the state file */
+};
 
 /* What is known of a container, kept in the state directory: written before the first side effect. */
 struct record {
@@ -36,15 +52,18 @@ struct record {
     struct cgroup_set groups;
     struct network_link *links;
     size_t n_links;
+    struct record_oci oci;
 };
 
 struct container {
     char root[PATH_MAX], rootfs[PATH_MAX];
-    int root_fd;                  /* directory of container.json, pid, start */
-    int state_fd, lock_fd;        /* state directory; the locked record file, -1 when not locked */
-    char id[48], record_name[64]; /* device and inode of the root directory; with ".json" */
-    int mark_fd;                  /* holds the namespace of record.mark, or -1 */
+    int root_fd;                    /* directory of container.json, pid, start */
+    int state_fd, lock_fd;          /* state directory; the locked record file, -1 when not locked */
+    char id[256], record_name[264]; /* device and inode of the root directory; with ".json" */
+    int mark_fd;                    /* holds the namespace of record.mark, or -1 */
+    int runtime_fd; /* OCI: the state root, borrowed; state_fd is the container's own directory */
     const struct log *log;
+    const struct lc_config *config; /* OCI: what is written behind the first record */
     struct record record;
 };
 
@@ -54,6 +73,7 @@ int container_open(struct container *container, const char *root, const char *ro
 void container_close(struct container *container);
 int container_lock(struct container *container, struct lc_error **err);
 void container_unlock(struct container *container);
+#define RECORD_MAX ((off_t)256 * 1024)
 int record_write(struct container *container, struct lc_error **err);
 /* 0: container->record is filled; 1: there is none. */
 int record_read(struct container *container, struct lc_error **err);
@@ -69,6 +89,8 @@ void files_remove(const struct container *container);
 
 /* reclaim.c: the end of a container, normal or after a crash */
 int container_reclaim(struct container *container, struct lc_error **err);
+/* Processes, interfaces, groups; not the files. */
+int reclaim_resources(struct container *container, struct lc_error **err);
 /* After a failed join, unlocked: true when the reason is that the container has ended. */
 bool container_ended(const struct container *container, int patience_ms);
 /* The normal end: locks, and reclaims, unless somebody else has done so meanwhile. */
@@ -121,20 +143,34 @@ struct session {
     const struct lc_plan *plan;
     const struct log *log;
     struct spawn spawn;
-    int socket, console;
-    pid_t pid; /* of the process itself: the fork's in a join */
+    int socket, console, listener; /* listener: of seccomp */
+    bool wants_listener;           /* OCI: NOTIFY comes before READY */
+    pid_t pid;                     /* of the process itself: the fork's in a join; -1: not our child */
     int pidfd;
     struct guard guard;
+    const char *stage;   /* for messages; NULL: "create" or "join" */
     bool memory_limited; /* the group that the child is born in */
-    bool ready;
+    bool patient;        /* hooks have no limit of time but their own */
+    bool ready, failed;
 };
-int session_start(struct session *session, const struct lc_options *options, const int *given, int cgroup_fd,
-        struct lc_error **err);
-/* Until this message arrives (WIRE_UNSHARED), or, for WIRE_READY, until the program runs. */
+void session_init(struct session *session, const struct log *log);
+int session_start(
+        struct session *session, const int stdio[3], const int *given, int cgroup_fd, struct lc_error **err);
+/* Until this message arrives, or, for WIRE_READY, until the program runs. */
 int session_until(struct session *session, enum wire_message_type until, struct lc_error **err);
 int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err);
 void session_abort(struct session *session);
 void session_close(struct session *session);
+
+/* api.c */
+struct lc_process {
+    struct container container;
+    struct log log;
+    struct session session;
+    bool joined, waited;
+    bool bare; /* OCI: only to be waited for; what it leaves is another call's business */
+    int status;
+};
 
 /* create.c, join.c */
 int container_create(struct container *container, const struct lc_config *config,
@@ -142,8 +178,17 @@ int container_create(struct container *container, const struct lc_config *config
 int container_join(struct container *container, const struct lc_config *config,
         const struct lc_options *options, struct session *session, struct lc_error **err);
 /* Opens what the plan asks the parent for. */
-int given_open(const struct lc_plan *plan, pid_t init, int *fds, struct lc_error **err);
+int given_open(
+        const struct lc_plan *plan, pid_t init, const int *descriptors, int *fds, struct lc_error **err);
 void given_close(int *fds, size_t count);
+/* What the host must have, before anything is made. */
+int check_host(const struct lc_config *config, struct lc_error **err);
+/* uid_map and gid_map, and MAPPED. */
+int map_ids(const struct lc_config *config, const struct session *session, struct lc_error **err);
+/* A network namespace for the child, sent to it; its descriptor stays with the caller. */
+int send_netns(const struct session *session, int *ret_netns, struct lc_error **err);
+/* The network namespace of a child that made its own. */
+int child_netns(pid_t pid, struct lc_error **err);
 int plan_for(const struct container *container, const struct lc_config *config,
         const struct lc_options *options, struct lc_plan **ret, struct lc_error **err);
 

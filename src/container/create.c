@@ -82,24 +82,23 @@ static int check_capabilities(const struct lc_config *config, struct lc_error **
     return error_raise(err,
             &(struct error_site){ .stage = "create",
                     .op = "capabilities",
-                    .pointer = "/capabilities",
+                    .pointer = config->pointers->capabilities,
                     .errnum = EPERM,
                     .object = name,
                     .hint = "leave it out, or start nsinit with it in its bounding set" },
             "the caller itself does not have this capability");
 }
 
-/* What the host must have, before anything is made. */
-static int check_host(const struct lc_config *config, struct lc_error **err)
+int check_host(const struct lc_config *config, struct lc_error **err)
 {
     int r = 0;
 
     if (config->apparmor_profile != NULL)
         r = apparmor_check(config->apparmor_profile, err);
     if (r == 0 && config->process_label != NULL)
-        r = selinux_check(config->process_label, "/context/process_label", err);
+        r = selinux_check(config->process_label, config->pointers->process_label, err);
     if (r == 0 && config->mount_label != NULL)
-        r = selinux_check(config->mount_label, "/context/mount_label", err);
+        r = selinux_check(config->mount_label, config->pointers->mount_label, err);
     if (r == 0)
         r = check_capabilities(config, err);
     if (r == 0)
@@ -154,7 +153,7 @@ static int record_intent(struct container *container, const struct lc_config *co
 }
 
 /* The namespace of a child that made its own, in its user namespace. */
-static int child_netns(pid_t pid, struct lc_error **err)
+int child_netns(pid_t pid, struct lc_error **err)
 {
     char path[64];
     int netns;
@@ -177,7 +176,7 @@ static bool needs_links(const struct lc_config *config)
     return false;
 }
 
-static int map_ids(const struct lc_config *config, const struct session *session, struct lc_error **err)
+int map_ids(const struct lc_config *config, const struct session *session, struct lc_error **err)
 {
     struct wire_message mapped = { .type = WIRE_MAPPED };
     int r = idmap_write(config, session->pid, err);
@@ -187,7 +186,7 @@ static int map_ids(const struct lc_config *config, const struct session *session
     return r;
 }
 
-static int send_netns(const struct session *session, int *ret_netns, struct lc_error **err)
+int send_netns(const struct session *session, int *ret_netns, struct lc_error **err)
 {
     struct wire_message message = { .type = WIRE_NETWORK };
 
@@ -257,14 +256,14 @@ static int start(struct container *container, const struct lc_config *config,
         if (r < 0)
             return r;
     }
-    r = given_open(session->plan, 0, given, err);
+    r = given_open(session->plan, 0, NULL, given, err);
     if (r < 0)
         return r;
     session->memory_limited =
             config->cgroups.limits[LIMIT_MEMORY].set || config->cgroups.limits[LIMIT_MEMORY_HIGH].set;
     r = cgroup_make_v2(config, &container->record.groups, container->log, &group, err);
     if (r == 0)
-        r = session_start(session, options, given, group, err);
+        r = session_start(session, options->stdio, given, group, err);
     if (r == 0)
         r = host_half(container, config, session, err);
     if (r == 0)

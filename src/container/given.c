@@ -13,7 +13,8 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
-static int open_one(const struct plan_given *given, pid_t init, char *path, size_t size)
+static int open_one(
+        const struct plan_given *given, pid_t init, const int *descriptors, char *path, size_t size)
 {
     unsigned int number;
     int fd;
@@ -42,6 +43,9 @@ static int open_one(const struct plan_given *given, pid_t init, char *path, size
         if (fd >= 0)
             (void)fcntl(fd, F_SETFL, O_RDWR);
         break;
+    case GIVEN_DESCRIPTOR:
+        fd = fcntl(descriptors[given->number], F_DUPFD_CLOEXEC, 0);
+        break;
     default:
         errno = EINVAL;
         fd = -1;
@@ -49,7 +53,8 @@ static int open_one(const struct plan_given *given, pid_t init, char *path, size
     return fd < 0 ? -errno : fd;
 }
 
-int given_open(const struct lc_plan *plan, pid_t init, int *fds, struct lc_error **err)
+int given_open(
+        const struct lc_plan *plan, pid_t init, const int *descriptors, int *fds, struct lc_error **err)
 {
     char path[PATH_MAX];
 
@@ -58,7 +63,7 @@ int given_open(const struct lc_plan *plan, pid_t init, int *fds, struct lc_error
     for (size_t i = 0; i < plan->n_given; i++) {
         const char *pointer = plan->given[i].pointer;
 
-        fds[i] = open_one(&plan->given[i], init, path, sizeof(path));
+        fds[i] = open_one(&plan->given[i], init, descriptors, path, sizeof(path));
         if (fds[i] < 0) {
             int r = fds[i];
 

@@ -1,34 +1,43 @@
 #include "container.h"
 
 #include <base/util.h>
+#include <lcsys/syscalls.h>
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Number `wanted` of the fields of /proc/PID/stat. */
-static int read_field(pid_t pid, int wanted, unsigned long long *ret)
+/* /proc/PID/stat behind the command name: field 3 and on. */
+static char *read_stat(pid_t pid, char *text, size_t size)
 {
-    char path[64], text[1024], *field;
+    char path[64], *field;
     CLEAN_FD int fd = -EBADF;
     ssize_t got;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -ESRCH;
-    got = read(fd, text, sizeof(text) - 1);
+    got = fd < 0 ? -1 : read(fd, text, size - 1);
     if (got <= 0)
-        return -ESRCH;
+        return NULL;
     text[got] = '\0';
     /* The command name, field 2, may hold anything; what follows its last ')' does not. */
     field = strrchr(text, ')');
-    for (int number = 2; field != NULL && number < wanted; number++)
-        field = strchr(field + 1, ' ');
+    return field != NULL && field[1] == ' ' ? field + 2 : NULL;
+}
+
+/* Number `wanted` of the fields of /proc/PID/stat. */
+static int read_field(pid_t pid, int wanted, unsigned long long *ret)
+{
+    char text[1024], *field = read_stat(pid, text, sizeof(text));
+
+    for (int number = 3; field != NULL && number < wanted; number++) {
+        field = strchr(field, ' ');
+        field += field != NULL;
+    }
     if (field == NULL)
         return -ESRCH;
-    *ret = strtoull(field + 1, NULL, 10);
+    *ret = strtoull(field, NULL, 10);
     return 0;
 }
 
@@ -54,4 +63,21 @@ bool identity_alive(const struct identity *identity)
     struct identity now;
 
     return identity->pid > 0 && identity_read(identity->pid, &now) == 0 && now.start == identity->start;
+}
+
+bool identity_runs(const struct identity *identity)
+{
+    char text[1024], *field = identity_alive(identity) ? read_stat(identity->pid, text, sizeof(text)) : NULL;
+
+    return field != NULL && *field != 'Z' && *field != 'X';
+}
+
+int identity_open(const struct identity *identity)
+{
+    int fd = identity_runs(identity) ? sys_pidfd_open(identity->pid) : -ESRCH;
+
+    /* It may have ended in between: then the pidfd is somebody else's. */
+    if (fd >= 0 && !identity_runs(identity))
+        fd_close(&fd);
+    return fd == -EBADF ? -ESRCH : fd;
 }

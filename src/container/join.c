@@ -13,7 +13,7 @@ static int enter(struct container *container, const struct lc_config *config,
     int given[PLAN_GIVEN_MAX], r;
 
     (void)config;
-    r = given_open(session->plan, record->init.pid, given, err);
+    r = given_open(session->plan, record->init.pid, NULL, given, err);
     if (r < 0)
         return r;
     /* Looked at again after opening: what was opened belongs to the container, not to a later user of its pid. */
@@ -23,7 +23,7 @@ static int enter(struct container *container, const struct lc_config *config,
     if (r == 0)
         r = cgroup_open_v2(&record->groups, &group, err);
     if (r == 0)
-        r = session_start(session, options, given, group, err);
+        r = session_start(session, options->stdio, given, group, err);
     if (r == 0)
         r = session_place(session, &record->groups, err);
     /* The container is not needed unchanged any longer: others may join meanwhile. */

@@ -33,7 +33,7 @@ static void kill_identity(const struct identity *identity)
         (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
-int container_reclaim(struct container *container, struct lc_error **err)
+int reclaim_resources(struct container *container, struct lc_error **err)
 {
     struct record *record = &container->record;
     int r;
@@ -60,6 +60,13 @@ int container_reclaim(struct container *container, struct lc_error **err)
                         .errnum = -r,
                         .object = record->groups.count > 0 ? record->groups.groups[0].path : NULL },
                 "the control group cannot be removed");
+    return r;
+}
+
+int container_reclaim(struct container *container, struct lc_error **err)
+{
+    int r = reclaim_resources(container, err);
+
     files_remove(container);
     if (unlinkat(container->state_fd, container->record_name, 0) < 0 && r == 0)
         r = error_raise(err,
@@ -69,7 +76,7 @@ int container_reclaim(struct container *container, struct lc_error **err)
                         .object = container->record_name },
                 NULL);
     fd_close(&container->mark_fd);
-    record_done(record);
+    record_done(&container->record);
     return r;
 }
 

@@ -27,10 +27,36 @@ static void format_groups(struct buffer *out, const struct cgroup_set *set)
     buffer_text(out, "],\n");
 }
 
+static void format_string(struct buffer *out, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    buffer_printf(out, "  \"%s\": ", name);
+    buffer_json_string(out, value);
+    buffer_text(out, ",\n");
+}
+
+static void format_oci(struct buffer *out, const struct record_oci *oci)
+{
+    if (!oci->present)
+        return;
+    format_string(out, "bundle", oci->bundle);
+    format_string(out, "rootfs", oci->rootfs);
+    format_string(out, "version", oci->version);
+    format_string(out, "rdt", oci->rdt);
+    format_string(out, "created", oci->created);
+    buffer_printf(out,
+            "  \"complete\": %s,\n  \"joined\": %u,\n  \"hooks\": %u,\n  \"listener\": %s,\n"
+            "  \"config\": [%llu, %llu],\n",
+            oci->complete ? "true" : "false", oci->joined, oci->hooks, oci->listener ? "true" : "false",
+            oci->config, oci->config_length);
+}
+
 /* What is nobody's business but ours, and room for the numbers that are not known yet, so that no later version is
  * shorter than this one. */
 static void format_inner(struct buffer *out, const struct record *record)
 {
+    format_oci(out, &record->oci);
     format_identity(out, "owner", &record->owner);
     buffer_printf(out, "  \"foreign_network\": %s,\n", record->foreign_network ? "true" : "false");
     buffer_printf(
@@ -48,9 +74,8 @@ char *record_format(const struct container *container, const char *status)
     if (status != NULL)
         buffer_printf(&out, "  \"status\": \"%s\",\n", status);
     buffer_printf(&out, "  \"pid\": %d,\n  \"start\": %llu,\n", (int)record->init.pid, record->init.start);
-    buffer_text(&out, "  \"root\": ");
-    buffer_json_string(&out, container->root);
-    buffer_text(&out, ",\n");
+    if (!record->oci.present)
+        format_string(&out, "root", container->root);
     buffer_text(&out, "  \"namespaces\": [");
     for (int ns = 0; ns < NAMESPACE_MAX_; ns++)
         if ((record->namespaces & NAMESPACE_BIT(ns)) != 0) {
@@ -193,9 +218,49 @@ static int parse_mark(const json_t *mark, struct record *record)
     return -EBADMSG;
 }
 
+static int parse_string(const json_t *top, const char *name, bool required, char **ret)
+{
+    const char *text = json_string_value(json_object_get(top, name));
+
+    if (text == NULL)
+        return required ? -EBADMSG : 0;
+    *ret = strdup(text);
+    return *ret != NULL ? 0 : -ENOMEM;
+}
+
+static int parse_oci(const json_t *top, struct record_oci *oci)
+{
+    const json_t *place = json_object_get(top, "config");
+    json_int_t offset = json_integer_value(json_array_get(place, 0));
+    json_int_t length = json_integer_value(json_array_get(place, 1));
+    const char *created = json_string_value(json_object_get(top, "created"));
+    int r;
+
+    oci->present = json_object_get(top, "bundle") != NULL;
+    if (!oci->present)
+        return 0;
+    if (json_array_size(place) != 2 || offset <= 0 || length < 0 || offset > RECORD_MAX || created == NULL ||
+            strlen(created) >= sizeof(oci->created))
+        return -EBADMSG;
+    memcpy(oci->created, created, strlen(created) + 1);
+    oci->config = (unsigned long long)offset;
+    oci->config_length = (unsigned long long)length;
+    oci->complete = json_is_true(json_object_get(top, "complete"));
+    oci->listener = json_is_true(json_object_get(top, "listener"));
+    oci->joined = (uint32_t)json_integer_value(json_object_get(top, "joined"));
+    oci->hooks = (uint32_t)json_integer_value(json_object_get(top, "hooks"));
+    r = parse_string(top, "bundle", true, &oci->bundle);
+    if (r == 0)
+        r = parse_string(top, "rootfs", true, &oci->rootfs);
+    if (r == 0)
+        r = parse_string(top, "version", true, &oci->version);
+    return r < 0 ? r : parse_string(top, "rdt", false, &oci->rdt);
+}
+
 int record_parse(const char *text, struct record *record)
 {
-    json_t *top = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    /* config.json follows. */
+    json_t *top = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, NULL);
     int r = json_is_object(top) ? parse_identity(top, &record->init) : -EBADMSG;
 
     if (r == 0)
@@ -208,6 +273,8 @@ int record_parse(const char *text, struct record *record)
         r = parse_links(json_object_get(top, "interfaces"), record);
     if (r == 0)
         r = parse_mark(json_object_get(top, "mark"), record);
+    if (r == 0)
+        r = parse_oci(top, &record->oci);
     record->foreign_network = json_is_true(json_object_get(top, "foreign_network"));
     json_decref(top);
     return r;
@@ -217,5 +284,9 @@ void record_done(struct record *record)
 {
     cgroup_set_done(&record->groups);
     free(record->links);
+    free(record->oci.bundle);
+    free(record->oci.rootfs);
+    free(record->oci.version);
+    free(record->oci.rdt);
     *record = (struct record){ 0 };
 }

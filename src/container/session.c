@@ -42,10 +42,10 @@ static int plan_memory(const struct lc_plan *plan, struct lc_error **err)
 }
 
 /* A stdio of -1 becomes the host's /dev/null. */
-static int fill_stdio(struct spawn *spawn, const struct lc_options *options, int *ret_null)
+static int fill_stdio(struct spawn *spawn, const int stdio[3], int *ret_null)
 {
     for (int i = 0; i < 3; i++) {
-        spawn->stdio[i] = options->stdio[i];
+        spawn->stdio[i] = stdio[i];
         if (spawn->stdio[i] >= 0 && fcntl(spawn->stdio[i], F_GETFD) >= 0)
             continue;
         if (*ret_null < 0)
@@ -57,8 +57,8 @@ static int fill_stdio(struct spawn *spawn, const struct lc_options *options, int
     return 0;
 }
 
-int session_start(struct session *session, const struct lc_options *options, const int *given, int cgroup_fd,
-        struct lc_error **err)
+int session_start(
+        struct session *session, const int stdio[3], const int *given, int cgroup_fd, struct lc_error **err)
 {
     CLEAN_FD int image = -EBADF, plan = -EBADF, null = -EBADF, child = -EBADF;
     struct spawn *spawn = &session->spawn;
@@ -83,7 +83,7 @@ int session_start(struct session *session, const struct lc_options *options, con
         .child_socket = child,
         .own_memory = cgroup_fd >= 0 && session->memory_limited,
         .wait_mapped = session->plan->map_ids };
-    r = fill_stdio(spawn, options, &null);
+    r = fill_stdio(spawn, stdio, &null);
     if (r < 0)
         return raise_call(err, "open", r);
     r = spawn_child(spawn);
@@ -112,7 +112,8 @@ static void heard_from_child(struct session *session)
 /* The child tells only how far it came: its ops run in order. */
 static void log_ops(const struct session *session, size_t done)
 {
-    for (size_t i = 0; session->log->steps && i < done && i < session->plan->n_ops; i++) {
+    for (size_t i = 0; session->log->steps && session->plan != NULL && i < done && i < session->plan->n_ops;
+            i++) {
         struct buffer out = { 0 };
         char *text;
 
@@ -125,30 +126,44 @@ static void log_ops(const struct session *session, size_t done)
 
 static const char *stage(const struct session *session)
 {
-    return session->plan->forks ? "join" : "create";
+    return session->stage != NULL ? session->stage : session->plan->forks ? "join" : "create";
 }
 
-static int child_error(struct session *session, const struct wire_message *message, struct lc_error **err)
+/* What a hook has printed comes along as a file. */
+static void read_output(int fd, char *out, size_t size)
+{
+    ssize_t got = fd >= 0 ? pread(fd, out, size - 1, 0) : 0;
+
+    out[got > 0 ? got : 0] = '\0';
+    for (size_t length = strlen(out); length > 0 && (out[length - 1] == '\n' || out[length - 1] == ' ');)
+        out[--length] = '\0';
+}
+
+static int child_error(
+        struct session *session, const struct wire_message *message, int output_fd, struct lc_error **err)
 {
     static const enum error_kind kinds[] = { ERROR_GENERIC, ERROR_NOT_EXECUTABLE, ERROR_NOT_FOUND };
-    bool in_plan = message->op < session->plan->n_ops;
+    bool in_plan = session->plan != NULL && message->op < session->plan->n_ops;
     const char *pointer = in_plan ? session->plan->pointers[message->op] : NULL;
+    char output[4097];
     struct error_site site = {
         .kind = message->outcome < ARRAY_SIZE(kinds) ? kinds[message->outcome] : ERROR_GENERIC,
         .stage = stage(session),
-        .op = in_plan ? wire_op_name(session->plan->ops[message->op].kind) : "start",
+        .op = message->op != UINT32_MAX ? wire_op_name(message->kind) : "start",
         .syscall = message->syscall[0] != '\0' ? message->syscall : NULL,
         .object = message->object[0] != '\0' ? message->object : NULL,
         .pointer = pointer != NULL && pointer[0] != '\0' ? pointer : NULL,
         .errnum = message->errnum,
     };
-    int r = error_raise(err, &site, "%s", message->detail);
+    int r;
 
+    read_output(output_fd, output, sizeof(output));
+    r = error_raise(err, &site, "%s%s%s", message->detail, output[0] != '\0' ? "; it printed: " : "", output);
     log_ops(session, message->op);
     log_line(session->log, "child %s: %s %s: %s", site.op, message->syscall, message->object,
             strerror(message->errnum));
 
-    if (err != NULL)
+    if (err != NULL && session->plan != NULL)
         hint_add(*err, message, session->plan);
     return r;
 }
@@ -157,6 +172,10 @@ static int child_vanished(struct session *session, struct lc_error **err)
 {
     int status = 0;
 
+    /* `start` speaks with a process that is not its child. */
+    if (session->pid < 0)
+        return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = EPIPE },
+                "the container's process has ended");
     if (wait_process(session->pid, session->pidfd, &status) < 0)
         status = -1;
     session->pid = -1;
@@ -193,10 +212,10 @@ static int receive(struct session *session, struct wire_message *message, int *r
     int r;
 
     do
-        r = poll(&ready, 1, ANSWER_TIMEOUT_MS);
+        r = poll(&ready, 1, session->patient ? -1 : ANSWER_TIMEOUT_MS);
     while (r < 0 && errno == EINTR);
     if (r == 0)
-        return error_raise(err, &(struct error_site){ .stage = "create", .errnum = ETIMEDOUT },
+        return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = ETIMEDOUT },
                 "the container's process gave no answer for %d seconds", ANSWER_TIMEOUT_MS / 1000);
     r = wire_receive(session->socket, message, ret_fd);
     if (r < 0)
@@ -204,6 +223,49 @@ static int receive(struct session *session, struct wire_message *message, int *r
                 "message from the container's process");
     heard_from_child(session);
     return r;
+}
+
+/* What may come at any time, or is waited for; 1: it is what was waited for. */
+static int take_message(struct session *session, const struct wire_message *message, int *fd,
+        enum wire_message_type until, struct lc_error **err)
+{
+    switch ((enum wire_message_type)message->type) {
+    case WIRE_CONSOLE:
+        if (session->console >= 0 || *fd < 0)
+            return -EPROTO;
+        session->console = fd_take(fd);
+        return 0;
+    case WIRE_NOTIFY:
+        if (session->listener >= 0 || *fd < 0)
+            return -EPROTO;
+        session->listener = fd_take(fd);
+        return until == WIRE_NOTIFY;
+    case WIRE_CHILD: {
+        int r = session->plan != NULL && session->plan->forks && message->pid > 0
+                        ? take_fork(session, message)
+                        : -EPROTO;
+
+        return r < 0 ? r : until == WIRE_CHILD;
+    }
+    case WIRE_READY:
+        if (until != WIRE_READY || session->ready)
+            return -EPROTO;
+        session->ready = true;
+        return 0;
+    case WIRE_UNSHARED:
+        return until == WIRE_UNSHARED;
+    case WIRE_PREPARED:
+    case WIRE_CREATED:
+        return message->type == until ? 1 : -EPROTO;
+    case WIRE_ERROR: {
+        int r = child_error(session, message, *fd, err);
+
+        session->failed = true;
+        return r;
+    }
+    default:
+        return -EPROTO;
+    }
 }
 
 int session_until(struct session *session, enum wire_message_type until, struct lc_error **err)
@@ -215,28 +277,18 @@ int session_until(struct session *session, enum wire_message_type until, struct 
         if (r < 0)
             return r;
         if (r > 0 && session->ready)
-            log_ops(session, session->plan->n_ops);
+            log_ops(session, session->plan != NULL ? session->plan->n_ops : 0);
         if (r > 0)
             return session->ready ? 0 : child_vanished(session, err);
         log_line(session->log, "child: %s", wire_message_name(message.type));
-        if (message.type == WIRE_CONSOLE && session->console < 0 && fd >= 0) {
-            session->console = fd;
-        } else if (message.type == WIRE_CHILD && session->plan->forks && message.pid > 0) {
-            fd_close(&fd);
-            r = take_fork(session, &message);
-        } else if (message.type == WIRE_READY && until == WIRE_READY && !session->ready) {
-            session->ready = true;
-        } else if (message.type == WIRE_ERROR) {
-            return child_error(session, &message, err);
-        } else if (message.type == WIRE_UNSHARED) {
-            if (until == WIRE_UNSHARED)
-                return 0;
-        } else {
-            fd_close(&fd);
-            r = -EPROTO;
-        }
+        r = take_message(session, &message, &fd, until, err);
+        fd_close(&fd);
+        if (r > 0)
+            return 0;
+        if (r < 0 && session->failed)
+            return r;
         if (r < 0)
-            return error_raise(err, &(struct error_site){ .stage = "create", .errnum = -r },
+            return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = -r },
                     "unexpected message %s", wire_message_name(message.type));
     }
 }
@@ -285,5 +337,17 @@ void session_close(struct session *session)
 {
     fd_close(&session->socket);
     fd_close(&session->console);
+    fd_close(&session->listener);
     fd_close(&session->pidfd);
+}
+
+void session_init(struct session *session, const struct log *log)
+{
+    *session = (struct session){ .log = log,
+        .socket = -EBADF,
+        .console = -EBADF,
+        .listener = -EBADF,
+        .pid = -1,
+        .pidfd = -EBADF,
+        .spawn = { .pidfd = -EBADF } };
 }

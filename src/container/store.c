@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RECORD_MAX ((off_t)256 * 1024)
-
 static void state_path(char *path, size_t size)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -155,6 +153,8 @@ int record_write(struct container *container, struct lc_error **err)
     CLEAN_FREE char *text = NULL;
     size_t length;
 
+    if (container->record.oci.present)
+        return record_write_oci(container, err);
     if (container->record.owner.pid == 0)
         (void)identity_read(getpid(), &container->record.owner);
     text = record_format(container, NULL);

@@ -170,6 +170,7 @@ int main(int argc, char **argv)
         ops = (const struct wire_op *)(const void *)(init.blob + init.plan->ops);
         for (uint32_t i = 0; i < init.plan->n_ops && r == 0; i++) {
             init.failure.op = i;
+            init.failure.kind = ops[i].kind;
             r = steps[ops[i].kind](&init, &ops[i]);
         }
         if (r == 0)

@@ -19,7 +19,7 @@ const char *wire_op_name(enum wire_op_kind kind)
 const char *wire_message_name(enum wire_message_type type)
 {
     static const char *const names[] = { "invalid", "MAPPED", "CONSOLE", "CHILD", "UNSHARED", "NETWORK",
-        "GROUP", "PLACED", "READY", "ERROR" };
+        "GROUP", "PLACED", "PREPARED", "HOOKED", "CREATED", "START", "NOTIFY", "READY", "ERROR" };
 
     return (unsigned int)type < sizeof(names) / sizeof(names[0]) ? names[type] : names[0];
 }

@@ -61,6 +61,7 @@ struct wire_message {
     int32_t errnum;   /* ERROR: positive errno */
     int32_t pid;      /* CHILD: in the parent's pid namespace */
     uint32_t outcome; /* ERROR: enum wire_outcome */
+    uint32_t kind;    /* ERROR: enum wire_op_kind of the op that failed, for `start`, who has no plan */
     char syscall[24];
     char object[512];
     char detail[512]; /* ERROR of a hook: what it printed last rides along as a file, at most 4 KiB */

@@ -1,0 +1,423 @@
+/* create and run: from config.json to a child that waits for `start`. Everything is recorded before it is made, so that `delete`
+ * can undo it whenever we are killed. */
+#include "runtime.h"
+
+#include <base/util.h>
+#include <security/seccomp.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define PRESERVED_MAX 256
+#define FIRST_PRESERVED 3
+
+struct creation {
+    struct lc_runtime *runtime;
+    const struct lc_config *config;
+    struct lc_create_options options;
+    bool run; /* the program is to run at once, and its terminal is the caller's */
+    struct container *container;
+    struct session *session;
+    struct lc_plan *plan;
+    struct seccomp_filter filter;
+    int descriptors[DESCRIPTOR_PRESERVED + PRESERVED_MAX];
+};
+
+static int raise(struct lc_error **err, const char *op, int errnum, const char *text)
+{
+    return error_raise(
+            err, &(struct error_site){ .stage = "create", .op = op, .errnum = errnum }, text != NULL ? "%s" : NULL, text);
+}
+
+static unsigned int preserved(const struct creation *creation)
+{
+    return creation->options.listen_fds + creation->options.preserve_fds;
+}
+
+static int check(const struct creation *creation, struct lc_error **err)
+{
+    const struct lc_config *config = creation->config;
+
+    if (config->oci.argv == NULL)
+        return error_raise(err,
+                &(struct error_site){ .stage = "create", .pointer = "/process", .errnum = EINVAL },
+                "there is no process to run");
+    if (preserved(creation) > PRESERVED_MAX)
+        return raise(err, "preserve-fds", EINVAL, "more than 256 descriptors");
+    for (unsigned int i = 0; i < preserved(creation); i++)
+        if (fcntl(FIRST_PRESERVED + (int)i, F_GETFD) < 0)
+            return error_raise(err, &(struct error_site){ .stage = "create", .op = "preserve-fds", .errnum = EBADF },
+                    "descriptor %u is not open", FIRST_PRESERVED + i);
+    if (config->tty && !creation->run && creation->options.console_socket == NULL)
+        return raise(err, "terminal", EINVAL, "cannot allocate tty without a console socket");
+    for (size_t i = 0; i < config->n_warnings; i++)
+        log_warning(&creation->runtime->log, "%s", config->warnings[i]);
+    return check_host(config, err);
+}
+
+static int describe_rootfs(struct creation *creation, struct lc_error **err)
+{
+    const struct config_oci *oci = &creation->config->oci;
+    CLEAN_FREE char *path = NULL;
+    struct error_site site = { .stage = "create", .pointer = "/root/path", .object = oci->rootfs };
+    struct stat st;
+
+    if (asprintf(&path, "%s/%s", oci->rootfs[0] == '/' ? "" : oci->bundle, oci->rootfs) < 0) {
+        path = NULL;
+        return raise(err, "root", ENOMEM, NULL);
+    }
+    if (realpath(path, creation->container->rootfs) == NULL) {
+        site.syscall = "realpath";
+        site.errnum = errno;
+        return error_raise(err, &site, NULL);
+    }
+    if (stat(creation->container->rootfs, &st) == 0 && S_ISDIR(st.st_mode))
+        return 0;
+    site.errnum = ENOTDIR;
+    return error_raise(err, &site, NULL);
+}
+
+static void now_text(char *out, size_t size)
+{
+    struct timespec now;
+    struct tm parts;
+    size_t used;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &parts);
+    used = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(out + used, size - used, ".%09ldZ", now.tv_nsec);
+}
+
+/* What will be made, by name. */
+static int intend(struct creation *creation, struct lc_error **err)
+{
+    const struct lc_config *config = creation->config;
+    struct container *container = creation->container;
+    struct record *record = &container->record;
+
+    container->config = config;
+    record->namespaces = config->namespaces;
+    for (int ns = 0; ns < NAMESPACE_MAX_; ns++)
+        if (config->oci.namespace_paths[ns] != NULL)
+            record->oci.joined |= NAMESPACE_BIT(ns);
+    for (int kind = 0; kind < HOOK_MAX_; kind++)
+        if (config->oci.hooks[kind].count > 0)
+            record->oci.hooks |= 1u << kind;
+    now_text(record->oci.created, sizeof(record->oci.created));
+    record->oci.bundle = strdup(config->oci.bundle);
+    record->oci.rootfs = strdup(container->rootfs);
+    record->oci.version = strdup(config->oci.version);
+    record->oci.listener = creation->filter.notifies;
+    if (record->oci.bundle == NULL || record->oci.rootfs == NULL || record->oci.version == NULL)
+        return raise(err, "record", ENOMEM, NULL);
+    return 0;
+}
+
+static int open_descriptors(struct creation *creation, struct lc_error **err)
+{
+    int *descriptors = creation->descriptors, r;
+
+    descriptors[DESCRIPTOR_LOCK] = r = created_lock(creation->container, err);
+    if (r >= 0 && !creation->run)
+        descriptors[DESCRIPTOR_LISTEN] = r = start_listen(creation->container, err);
+    for (unsigned int i = 0; i < preserved(creation); i++)
+        descriptors[DESCRIPTOR_PRESERVED + i] = FIRST_PRESERVED + (int)i;
+    return r < 0 ? r : 0;
+}
+
+static int make_plan(struct creation *creation, struct lc_error **err)
+{
+    const struct lc_create_options *options = &creation->options;
+    const struct config_oci *oci = &creation->config->oci;
+    char listen_fds[32], keyring[300];
+    const char *extra[] = { listen_fds, "LISTEN_PID=1", NULL }, *none[] = { NULL };
+    struct plan_options plan_options = {
+        .rootfs = creation->container->rootfs,
+        .argv = oci->argv,
+        .rows = oci->rows != 0 ? oci->rows : options->rows,
+        .columns = oci->columns != 0 ? oci->columns : options->columns,
+        .privileged = geteuid() == 0,
+        .die_with_parent = true,
+        .start = true,
+        .listen = !creation->run,
+        .lock = true,
+        .preserved = preserved(creation),
+        .keyring = (options->flags & LC_NO_NEW_KEYRING) == 0 ? keyring : NULL,
+        .groups = &creation->container->record.groups,
+        .filter = creation->filter.program,
+        .filter_length = creation->filter.length,
+        .filter_flags = creation->filter.flags,
+        .filter_notifies = creation->filter.notifies,
+        .extra_environment = options->listen_fds > 0 ? extra : none,
+        .no_pivot = (options->flags & LC_NO_PIVOT) != 0,
+    };
+
+    (void)snprintf(listen_fds, sizeof(listen_fds), "LISTEN_FDS=%u", options->listen_fds);
+    (void)snprintf(keyring, sizeof(keyring), "_ses.%s", creation->container->id);
+    return plan_create(creation->config, &plan_options, &creation->plan, err);
+}
+
+/* Which namespace it is, when interfaces are to be moved there. */
+static int network_of(const struct creation *creation, int *netns, struct lc_error **err)
+{
+    const char *path = creation->config->oci.namespace_paths[NAMESPACE_NET];
+
+    if (*netns >= 0)
+        return 0;
+    if (path == NULL) {
+        *netns = child_netns(creation->session->pid, err);
+        return *netns < 0 ? *netns : 0;
+    }
+    *netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return *netns >= 0 ? 0 : raise(err, "netDevices", errno, path);
+}
+
+static int move_devices(const struct creation *creation, int *netns, struct lc_error **err)
+{
+    int r;
+
+    if (creation->config->oci.n_net_devices == 0)
+        return 0;
+    /* A user namespace's child says when it has made its own. */
+    if (creation->plan->map_ids && creation->config->oci.namespace_paths[NAMESPACE_NET] == NULL) {
+        r = session_until(creation->session, WIRE_UNSHARED, err);
+        if (r < 0)
+            return r;
+    }
+    r = network_of(creation, netns, err);
+    return r < 0 ? r : network_devices_move(creation->config, *netns, creation->container->log, err);
+}
+
+/* prestart and createRuntime, here; createContainer, by the child when it is told that these have run. */
+static int run_hooks(const struct creation *creation, struct lc_error **err)
+{
+    struct wire_message message = { .type = WIRE_HOOKED };
+    struct container *container = creation->container;
+    CLEAN_FD int state = -EBADF;
+    int r;
+
+    if (!creation->plan->hooks)
+        return 0;
+    r = session_until(creation->session, WIRE_PREPARED, err);
+    if (r == 0)
+        r = hooks_run(container, creation->config, HOOK_PRESTART, STATUS_CREATING, err);
+    if (r == 0)
+        r = hooks_run(container, creation->config, HOOK_CREATE_RUNTIME, STATUS_CREATING, err);
+    if (r < 0)
+        return r;
+    state = state_file(container, creation->config, STATUS_CREATING, err);
+    if (state < 0)
+        return state;
+    (void)wire_send(creation->session->socket, &message, state);
+    return 0;
+}
+
+static int identify(const struct creation *creation, struct lc_error **err)
+{
+    struct record *record = &creation->container->record;
+    struct session *session = creation->session;
+    int r = 0;
+
+    if (creation->plan->forks)
+        r = session_until(session, WIRE_CHILD, err);
+    if (r == 0 && identity_read(session->pid, &record->init) < 0)
+        return session_until(session, WIRE_CREATED, err); /* gone already: it says why */
+    return r < 0 ? r : record_write(creation->container, err);
+}
+
+/* The host's half, while the child mounts. */
+static int host_half(const struct creation *creation, struct lc_error **err)
+{
+    struct container *container = creation->container;
+    struct session *session = creation->session;
+    CLEAN_FD int netns = -EBADF;
+    int r = 0;
+
+    if (creation->plan->maps_late)
+        r = session_until(session, WIRE_UNSHARED, err);
+    if (r == 0 && creation->plan->map_ids)
+        r = map_ids(creation->config, session, err);
+    if (r == 0 && creation->plan->makes_network)
+        r = send_netns(session, &netns, err);
+    if (r == 0)
+        r = identify(creation, err);
+    if (r == 0)
+        r = cgroup_make_v1(creation->config, &container->record.groups, container->log, err);
+    if (r == 0)
+        r = session_place(session, &container->record.groups, err);
+    if (r == 0)
+        r = move_devices(creation, &netns, err);
+    if (r == 0)
+        r = run_hooks(creation, err);
+    return r < 0 ? r : session_until(session, WIRE_CREATED, err);
+}
+
+static int spawn(const struct creation *creation, struct lc_error **err)
+{
+    struct container *container = creation->container;
+    const struct config_number *limits = creation->config->cgroups.limits;
+    CLEAN_FD int group = -EBADF;
+    int given[PLAN_GIVEN_MAX], r = 0;
+
+    if (creation->plan->map_ids && geteuid() == 0)
+        r = targets_make(container, creation->config, err);
+    if (r == 0)
+        r = given_open(creation->plan, 0, creation->descriptors, given, err);
+    if (r < 0)
+        return r;
+    creation->session->memory_limited = limits[LIMIT_MEMORY].set || limits[LIMIT_MEMORY_HIGH].set;
+    creation->session->patient = creation->plan->hooks;
+    r = cgroup_make_v2(creation->config, &container->record.groups, container->log, &group, err);
+    if (r == 0)
+        r = session_start(creation->session, creation->options.stdio, given, group, err);
+    if (r == 0)
+        r = host_half(creation, err);
+    given_close(given, creation->plan->n_given);
+    return r;
+}
+
+static int hand_over(const struct creation *creation, struct lc_error **err)
+{
+    static const char console_name[] = "/dev/ptmx";
+    const struct lc_create_options *options = &creation->options;
+    struct session *session = creation->session;
+    int r = 0;
+
+    if (session->console >= 0 && options->console_socket != NULL) {
+        r = send_descriptor(options->console_socket, session->console, console_name, strlen(console_name),
+                "console socket", err);
+        fd_close(&session->console);
+    }
+    if (r == 0 && options->pidfd_socket != NULL)
+        r = send_descriptor(options->pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
+    if (r == 0 && options->pid_file != NULL)
+        r = pid_file_write(options->pid_file, session->pid, err);
+    creation->container->record.oci.complete = true;
+    return r < 0 ? r : record_write(creation->container, err);
+}
+
+static int begin_program(const struct creation *creation, struct lc_error **err)
+{
+    struct session *session = creation->session;
+    int r;
+
+    session->wants_listener = creation->plan->notifies;
+    session->patient = true;
+    r = start_send(creation->container, creation->config, session->socket, err);
+    if (r == 0)
+        r = start_finish(creation->container, creation->config, session, err);
+    return r < 0 ? r : hooks_run(creation->container, creation->config, HOOK_POSTSTART, STATUS_RUNNING, err);
+}
+
+static int make(struct creation *creation, struct lc_error **err)
+{
+    struct container *container = creation->container;
+    int r = describe_rootfs(creation, err);
+
+    if (r == 0)
+        r = intend(creation, err);
+    if (r == 0)
+        r = cgroup_plan(creation->config, container->id, &container->record.groups, err);
+    if (r == 0)
+        r = make_plan(creation, err);
+    if (r < 0)
+        return r;
+    creation->session->plan = creation->plan;
+    r = record_write(container, err);
+    if (r == 0)
+        r = open_descriptors(creation, err);
+    if (r == 0)
+        r = spawn(creation, err);
+    if (r == 0)
+        r = hand_over(creation, err);
+    if (r == 0 && creation->run)
+        r = begin_program(creation, err);
+    return r;
+}
+
+/* The child has its own copies. */
+static void close_descriptors(struct creation *creation)
+{
+    fd_close(&creation->descriptors[DESCRIPTOR_LISTEN]);
+    fd_close(&creation->descriptors[DESCRIPTOR_LOCK]);
+}
+
+static int create(struct creation *creation, const char *id, struct lc_error **err)
+{
+    int r = check(creation, err);
+
+    if (r == 0)
+        r = seccomp_filter_get(creation->runtime->fd, &creation->config->oci.seccomp, &creation->filter, err);
+    if (r == 0)
+        r = oci_make(creation->runtime, id, creation->container, err);
+    if (r == 0) {
+        creation->descriptors[DESCRIPTOR_LISTEN] = creation->descriptors[DESCRIPTOR_LOCK] = -EBADF;
+        r = make(creation, err);
+        close_descriptors(creation);
+        if (r < 0) {
+            session_abort(creation->session);
+            (void)hooks_run(creation->container, creation->config, HOOK_POSTSTOP, STATUS_STOPPED, NULL);
+            (void)oci_reclaim(creation->container, NULL);
+            container_close(creation->container);
+        }
+    }
+    if (r < 0 && err != NULL)
+        locate_errors(creation->config, *err);
+    seccomp_filter_done(&creation->filter);
+    plan_free(creation->plan);
+    creation->session->plan = NULL;
+    return r;
+}
+
+int lc_container_create(struct lc_runtime *runtime, const char *id, const struct lc_config *config,
+        const struct lc_create_options *options, struct lc_error **err)
+{
+    struct container container = { .lock_fd = -EBADF };
+    struct session session;
+    struct creation creation = {
+        .runtime = runtime, .config = config, .container = &container, .session = &session
+    };
+    int r = options_take(options, options->size, &creation.options, sizeof(creation.options), err);
+
+    if (r < 0)
+        return r;
+    session_init(&session, &runtime->log);
+    r = create(&creation, id, err);
+    if (r == 0) {
+        session_close(&session);
+        container_close(&container);
+    }
+    return r;
+}
+
+int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc_config *config,
+        const struct lc_create_options *options, struct lc_process **ret, struct lc_error **err)
+{
+    struct lc_process *process = calloc(1, sizeof(*process));
+    struct creation creation = { .runtime = runtime, .config = config, .run = true };
+    int r;
+
+    if (process == NULL)
+        return raise(err, "process", ENOMEM, NULL);
+    process->log = runtime->log;
+    process->bare = true;
+    creation.container = &process->container;
+    creation.session = &process->session;
+    session_init(&process->session, &process->log);
+    r = options_take(options, options->size, &creation.options, sizeof(creation.options), err);
+    if (r == 0)
+        r = create(&creation, id, err);
+    if (r < 0) {
+        free(process);
+        return r;
+    }
+    fd_close(&process->session.socket);
+    container_close(&process->container);
+    *ret = process;
+    return 0;
+}

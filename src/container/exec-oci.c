@@ -1,0 +1,191 @@
+/* exec: another process in an OCI container. */
+#include "runtime.h"
+
+#include <base/util.h>
+#include <security/seccomp.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRESERVED_MAX 256
+#define FIRST_PRESERVED 3
+
+struct joining {
+    struct lc_exec_options options;
+    struct container container;
+    struct lc_config *config;
+    struct lc_plan *plan;
+    struct seccomp_filter filter;
+    struct session session;
+};
+
+static int refuse(struct lc_error **err, int errnum, const char *text, const char *detail)
+{
+    return error_raise(err, &(struct error_site){ .stage = "exec", .errnum = errnum }, text, detail);
+}
+
+static int check_status(const struct joining *joining, struct lc_error **err)
+{
+    enum status status = oci_status(&joining->container);
+
+    if (status == STATUS_STOPPED || status == STATUS_CREATING)
+        return refuse(err, EINVAL, "cannot exec in a %s container", status_name(status));
+    if (status == STATUS_PAUSED && (joining->options.flags & LC_IGNORE_PAUSED) == 0)
+        return refuse(err, EINVAL, "cannot exec in a %s container (use --ignore-paused to override)", "paused");
+    return 0;
+}
+
+static int make_plan(struct joining *joining, struct lc_error **err)
+{
+    const struct lc_exec_options *options = &joining->options;
+    const struct record *record = &joining->container.record;
+    const struct config_oci *oci = &joining->config->oci;
+    const char *none[] = { NULL };
+    struct plan_options plan_options = {
+        .rootfs = record->oci.rootfs,
+        .argv = oci->argv,
+        .rows = oci->rows != 0 ? oci->rows : options->rows,
+        .columns = oci->columns != 0 ? oci->columns : options->columns,
+        .privileged = geteuid() == 0,
+        .preserved = options->preserve_fds,
+        .filter = joining->filter.program,
+        .filter_length = joining->filter.length,
+        .filter_flags = joining->filter.flags,
+        .filter_notifies = joining->filter.notifies,
+        .extra_environment = none,
+    };
+    struct plan_target target = { .namespaces = record->namespaces | record->oci.joined };
+
+    return plan_join(joining->config, &plan_options, &target, &joining->plan, err);
+}
+
+static int open_given(const struct joining *joining, int *given, struct lc_error **err)
+{
+    int descriptors[DESCRIPTOR_PRESERVED + PRESERVED_MAX];
+
+    for (unsigned int i = 0; i < joining->options.preserve_fds; i++) {
+        descriptors[DESCRIPTOR_PRESERVED + i] = FIRST_PRESERVED + (int)i;
+        if (fcntl(FIRST_PRESERVED + (int)i, F_GETFD) < 0)
+            return refuse(err, EBADF, "a descriptor of --preserve-fds is not open%s", "");
+    }
+    return given_open(joining->plan, joining->container.record.init.pid, descriptors, given, err);
+}
+
+static int enter(struct joining *joining, struct lc_error **err)
+{
+    const struct record *record = &joining->container.record;
+    struct session *session = &joining->session;
+    CLEAN_FD int group = -EBADF;
+    int given[PLAN_GIVEN_MAX], r = open_given(joining, given, err);
+
+    if (r < 0)
+        return r;
+    /* Looked at again after opening: what was opened belongs to the container, not to a later user of its pid. */
+    if (!identity_alive(&record->init))
+        r = refuse(err, ESRCH, "the container has just ended%s", "");
+    if (r == 0 && joining->options.cgroup == NULL)
+        r = cgroup_open_v2(&record->groups, &group, err);
+    if (r == 0)
+        r = session_start(session, joining->options.stdio, given, group, err);
+    if (r == 0 && joining->options.cgroup == NULL)
+        r = session_place(session, &record->groups, err);
+    else if (r == 0)
+        r = session_place_below(session, &record->groups, joining->options.cgroup, err);
+    container_unlock(&joining->container);
+    session->wants_listener = joining->plan->notifies;
+    if (r == 0)
+        r = start_finish(&joining->container, joining->config, session, err);
+    given_close(given, joining->plan->n_given);
+    return r;
+}
+
+static int hand_over(struct joining *joining, struct lc_error **err)
+{
+    static const char console_name[] = "/dev/ptmx";
+    const struct lc_exec_options *options = &joining->options;
+    struct session *session = &joining->session;
+    int r = 0;
+
+    if (session->console >= 0 && options->console_socket != NULL) {
+        r = send_descriptor(options->console_socket, session->console, console_name, strlen(console_name),
+                "console socket", err);
+        fd_close(&session->console);
+    }
+    if (r == 0 && options->pidfd_socket != NULL)
+        r = send_descriptor(options->pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
+    if (r == 0 && options->pid_file != NULL)
+        r = pid_file_write(options->pid_file, session->pid, err);
+    return r;
+}
+
+static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_error **err)
+{
+    int r = check_status(joining, err);
+
+    if (r == 0)
+        r = exec_config(&joining->container, &joining->options, &joining->config, err);
+    if (r == 0)
+        r = seccomp_filter_get(runtime->fd, &joining->config->oci.seccomp, &joining->filter, err);
+    if (r == 0)
+        r = make_plan(joining, err);
+    if (r < 0)
+        return r;
+    joining->session.plan = joining->plan;
+    joining->session.stage = "exec";
+    joining->session.memory_limited = true; /* it may be by now */
+    r = enter(joining, err);
+    if (r == 0)
+        r = hand_over(joining, err);
+    if (r < 0)
+        session_abort(&joining->session);
+    return r;
+}
+
+/* The process, for who wants to wait for it; the joining is used up. */
+static int give_process(struct joining *joining, struct lc_process **ret, struct lc_error **err)
+{
+    struct lc_process *process = calloc(1, sizeof(*process));
+
+    if (process == NULL) {
+        session_abort(&joining->session);
+        return refuse(err, ENOMEM, "%s", "");
+    }
+    process->bare = process->joined = true;
+    process->container = (struct container){
+        .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF
+    };
+    process->session = joining->session;
+    process->session.log = &process->log;
+    process->session.plan = NULL;
+    fd_close(&process->session.socket);
+    *ret = process;
+    return 0;
+}
+
+int lc_container_exec(struct lc_runtime *runtime, const char *id, const struct lc_exec_options *options,
+        struct lc_process **ret, struct lc_error **err)
+{
+    struct joining joining = { .config = NULL };
+    int r = options_take(options, options->size, &joining.options, sizeof(joining.options), err);
+
+    if (r == 0 && joining.options.preserve_fds > PRESERVED_MAX)
+        r = refuse(err, EINVAL, "more than 256 descriptors to be preserved%s", "");
+    if (r == 0)
+        r = oci_open_locked(runtime, id, &joining.container, err);
+    if (r < 0)
+        return r;
+    session_init(&joining.session, &runtime->log);
+    r = join(&joining, runtime, err);
+    if (r < 0 && joining.config != NULL && err != NULL)
+        locate_errors(joining.config, *err);
+    if (r == 0 && ret != NULL)
+        r = give_process(&joining, ret, err);
+    else if (r == 0)
+        session_close(&joining.session);
+    seccomp_filter_done(&joining.filter);
+    plan_free(joining.plan);
+    lc_config_free(joining.config);
+    container_close(&joining.container);
+    return r;
+}

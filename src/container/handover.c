@@ -1,0 +1,80 @@
+/* What the caller of create and exec gets besides the return value: pid files, and descriptors through a socket. */
+#include "runtime.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* A path of any length, by the directory's descriptor. */
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    CLEAN_FD int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEAN_FD int target = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
+
+    if (target < 0 || socket_fd < 0)
+        return -errno;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", target);
+    if (connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    return fd_take(&socket_fd);
+}
+
+int send_descriptor(const char *path, int fd, const char *payload, size_t length, const char *what,
+        struct lc_error **err)
+{
+    struct iovec part = { .iov_base = (void *)payload, .iov_len = length };
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.bytes)
+    };
+    CLEAN_FD int socket_fd = connect_to(path);
+    struct error_site site = { .stage = what, .syscall = "connect", .object = path, .errnum = -socket_fd };
+
+    if (socket_fd < 0)
+        return error_raise(err, &site, NULL);
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    if (sendmsg(socket_fd, &message, MSG_NOSIGNAL) == (ssize_t)length)
+        return 0;
+    site.syscall = "sendmsg";
+    site.errnum = errno;
+    return error_raise(err, &site, NULL);
+}
+
+/* Atomically: who sees the file sees the whole number. */
+int pid_file_write(const char *path, pid_t pid, struct lc_error **err)
+{
+    CLEAN_FREE char *temporary = NULL;
+    const char *slash = strrchr(path, '/');
+    char text[16];
+    int fd, length = snprintf(text, sizeof(text), "%d", (int)pid), saved;
+
+    if (asprintf(&temporary, "%.*s.%s.%d", slash != NULL ? (int)(slash + 1 - path) : 0, path,
+                slash != NULL ? slash + 1 : path, (int)getpid()) < 0) {
+        temporary = NULL;
+        return error_raise(err, &(struct error_site){ .stage = "pid file", .errnum = ENOMEM }, NULL);
+    }
+    (void)unlink(temporary);
+    fd = openat(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd >= 0) {
+        bool written = write(fd, text, (size_t)length) == length && fchmod(fd, 0644) == 0;
+
+        fd_close(&fd);
+        if (written && rename(temporary, path) == 0)
+            return 0;
+        saved = errno;
+        (void)unlink(temporary);
+        errno = saved;
+    }
+    return error_raise(err,
+            &(struct error_site){ .stage = "pid file", .syscall = "open", .object = path, .errnum = errno }, NULL);
+}

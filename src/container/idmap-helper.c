@@ -1,0 +1,94 @@
+/* newuidmap and newgidmap: what an ordinary user may map beyond himself is for these two, and /etc/subuid, to say. */
+#include "idmap.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define MAPPINGS_MAX 340
+#define ARGUMENTS_MAX (3 + 3 * MAPPINGS_MAX)
+
+static const char *find(const char *name, char *path, size_t size)
+{
+    static const char *const directories[] = { "/usr/bin", "/bin", "/usr/local/bin", "/run/wrappers/bin" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+        (void)snprintf(path, size, "%s/%s", directories[i], name);
+        if (access(path, X_OK) == 0)
+            return path;
+    }
+    return NULL;
+}
+
+/* What it said goes into the message. */
+static int run(const char *path, char *const *argv, char *output, size_t size)
+{
+    static char *const environment[] = { NULL };
+    posix_spawn_file_actions_t actions;
+    int pipes[2], status = 0, r;
+    ssize_t got;
+    pid_t pid;
+
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return -errno;
+    r = posix_spawn_file_actions_init(&actions);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(&actions, pipes[1], 2);
+    if (r == 0)
+        r = posix_spawn(&pid, path, &actions, NULL, argv, environment);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    fd_close(&pipes[1]);
+    if (r == 0) {
+        got = read(pipes[0], output, size - 1);
+        output[got > 0 ? got : 0] = '\0';
+        output[strcspn(output, "\n")] = '\0';
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    fd_close(&pipes[0]);
+    return r > 0 ? -r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}
+
+int idmap_by_helper(pid_t pid, const char *helper, const struct config_mapping *mappings, size_t count,
+        const char *pointer, struct lc_error **err)
+{
+    char path[64], output[512] = "", *argv[ARGUMENTS_MAX + 1], *at;
+    CLEAN_FREE char *numbers = malloc((3 * count + 1) * 12);
+    struct error_site site = { .stage = "create", .op = "user namespace", .object = helper, .pointer = pointer };
+    size_t n = 0;
+    int r;
+
+    if (numbers == NULL || count > MAPPINGS_MAX) {
+        site.errnum = numbers == NULL ? ENOMEM : E2BIG;
+        return error_raise(err, &site, NULL);
+    }
+    if (find(helper, path, sizeof(path)) == NULL) {
+        site.errnum = ENOENT;
+        site.hint = "install the package uidmap, or map only your own id, one entry of size 1";
+        return error_raise(err, &site, "an ordinary user needs this program for such a mapping");
+    }
+    at = numbers;
+    argv[n++] = path;
+    argv[n++] = at;
+    at += sprintf(at, "%d", (int)pid) + 1;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t values[] = { mappings[i].container_id, mappings[i].host_id, mappings[i].size };
+
+        for (size_t j = 0; j < ARRAY_SIZE(values); j++) {
+            argv[n++] = at;
+            at += sprintf(at, "%u", values[j]) + 1;
+        }
+    }
+    argv[n] = NULL;
+    r = run(path, argv, output, sizeof(output));
+    if (r == 0)
+        return 0;
+    site.errnum = -r;
+    site.hint = "the ranges of /etc/subuid and /etc/subgid decide what may be mapped";
+    return error_raise(err, &site, "%s", output);
+}

@@ -1,0 +1,78 @@
+/* OCI containers: a directory per container below a state root. Shared by the files of this room that deal with them.
+ *
+ *   STATE_ROOT/ID/state.json   the record, padded to a fixed size, and behind it config.json as it was at create.
+ *                              flock: whoever changes something. A lock on one byte of it, held by a descriptor of the child
+ *                              until its execve closes that: the container is "created", its program does not run yet.
+ *   STATE_ROOT/ID/start        the socket on which the child listens for `start`; gone when the program runs. */
+#ifndef CONTAINER_RUNTIME_H
+#define CONTAINER_RUNTIME_H
+
+#include "container.h"
+
+struct lc_runtime {
+    int fd; /* the state root */
+    char root[PATH_MAX];
+    unsigned int flags;
+    struct log log;
+};
+
+/* runtime.c */
+int options_take(const void *given, size_t given_size, void *ret, size_t known, struct lc_error **err);
+
+enum status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, STATUS_STOPPED, STATUS_MAX_ };
+const char *status_name(enum status status);
+
+/* ---- store-oci.c ---- */
+int id_check(const char *id, struct lc_error **err);
+/* Makes the directory and the empty record, locked. -EEXIST when the id is taken. */
+int oci_make(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
+/* Opens an existing container, its record read, without the lock. -ENOENT. */
+int oci_open(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
+/* The same, locked. */
+int oci_open_locked(
+        struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
+int record_write_oci(struct container *container, struct lc_error **err);
+/* The configuration of the container as it was at create, with another `process` when one is given. */
+int oci_config(const struct container *container, const char *process, const char *process_file,
+        struct lc_config **ret, struct lc_error **err);
+/* A descriptor that holds the lock of "created"; to be given to the child. */
+int created_lock(const struct container *container, struct lc_error **err);
+enum status oci_status(const struct container *container);
+/* Removes directory and files. */
+int oci_remove(struct container *container, struct lc_error **err);
+/* Everything: processes, groups, interfaces, files. Locked. */
+int oci_reclaim(struct container *container, struct lc_error **err);
+
+/* exec-config.c */
+int exec_config(const struct container *container, const struct lc_exec_options *options,
+        struct lc_config **ret, struct lc_error **err);
+
+/* ---- state-oci.c ---- */
+/* The state as the specification says, for hooks and for people; `pid` 0: left out. Caller frees. */
+char *oci_state_json(const struct container *container, const struct lc_config *config, enum status status,
+        pid_t pid, bool for_people);
+
+/* ---- hooks.c ---- */
+/* Runs the hooks of one kind in the host's namespaces, with this state on their standard input. */
+int hooks_run(const struct container *container, const struct lc_config *config, enum config_hook_kind kind,
+        enum status status, struct lc_error **err);
+/* A memory file with the state in it. */
+int state_file(const struct container *container, const struct lc_config *config, enum status status,
+        struct lc_error **err);
+
+/* ---- handover.c: what the caller gets besides the return value ---- */
+/* Sends a descriptor to a listening unix socket. `what`: for messages. */
+int send_descriptor(const char *path, int fd, const char *payload, size_t length, const char *what,
+        struct lc_error **err);
+int pid_file_write(const char *path, pid_t pid, struct lc_error **err);
+
+/* ---- start.c ---- */
+/* A socket in the container's directory that the child will listen on. */
+int start_listen(const struct container *container, struct lc_error **err);
+/* START, with the state for the startContainer hooks. */
+int start_send(const struct container *container, const struct lc_config *config, int socket_fd, struct lc_error **err);
+/* What comes between START and the running program. */
+int start_finish(struct container *container, const struct lc_config *config, struct session *session,
+        struct lc_error **err);
+
+#endif

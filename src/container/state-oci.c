@@ -1,0 +1,161 @@
+/* The state of an OCI container as JSON: for hooks, for `state` and for `list`. */
+#include "runtime.h"
+
+#include <base/util.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *status_name(enum status status)
+{
+    static const char *const names[STATUS_MAX_] = { "creating", "created", "running", "paused", "stopped" };
+
+    return names[status];
+}
+
+static void add_member(struct buffer *out, const char *name, const char *value)
+{
+    buffer_printf(out, ",\n  \"%s\": ", name);
+    buffer_json_string(out, value != NULL ? value : "");
+}
+
+static void add_annotations(struct buffer *out, const struct lc_config *config)
+{
+    if (config == NULL || config->oci.n_annotations == 0)
+        return;
+    buffer_text(out, ",\n  \"annotations\": {");
+    for (size_t i = 0; i < config->oci.n_annotations; i++) {
+        buffer_text(out, i > 0 ? ",\n    " : "\n    ");
+        buffer_json_string(out, config->oci.annotations[i].name);
+        buffer_text(out, ": ");
+        buffer_json_string(out, config->oci.annotations[i].value);
+    }
+    buffer_text(out, "\n  }");
+}
+
+/* Who made it: the owner of its directory. By name where the host knows one. */
+static void add_owner(struct buffer *out, const struct container *container)
+{
+    char numbers[16], text[1024];
+    struct passwd entry, *found = NULL;
+    struct stat st;
+
+    if (fstat(container->state_fd, &st) < 0)
+        return;
+    (void)snprintf(numbers, sizeof(numbers), "%u", (unsigned int)st.st_uid);
+    (void)getpwuid_r(st.st_uid, &entry, text, sizeof(text), &found);
+    add_member(out, "owner", found != NULL ? found->pw_name : numbers);
+}
+
+char *oci_state_json(const struct container *container, const struct lc_config *config, enum status status,
+        pid_t pid, bool for_people)
+{
+    const struct record_oci *oci = &container->record.oci;
+    struct buffer out = { 0 };
+
+    buffer_text(&out, "{\n  \"ociVersion\": ");
+    buffer_json_string(&out, oci->version != NULL ? oci->version : "1.0.0");
+    add_member(&out, "id", container->id);
+    if (for_people || pid > 0)
+        buffer_printf(&out, ",\n  \"pid\": %d", (int)pid);
+    add_member(&out, "status", status_name(status));
+    add_member(&out, "bundle", oci->bundle);
+    if (for_people) {
+        add_member(&out, "rootfs", oci->rootfs);
+        add_member(&out, "created", oci->created);
+    }
+    add_annotations(&out, config);
+    if (for_people)
+        add_owner(&out, container);
+    buffer_text(&out, "\n}");
+    return buffer_take_text(&out);
+}
+
+/* What state and list show. NULL with an error, or when memory is out. */
+static char *describe(const struct container *container, struct lc_error **err)
+{
+    enum status status = oci_status(container);
+    struct lc_config *config = NULL;
+    char *text;
+
+    if (container->record.oci.config != 0 && oci_config(container, NULL, NULL, &config, err) < 0)
+        return NULL;
+    text = oci_state_json(container, config, status, status == STATUS_STOPPED ? 0 : container->record.init.pid, true);
+    lc_config_free(config);
+    return text;
+}
+
+int lc_container_state(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
+{
+    struct container container;
+    int r = oci_open(runtime, id, &container, err);
+    char *text;
+
+    if (r < 0)
+        return r;
+    text = describe(&container, err);
+    container_close(&container);
+    if (text == NULL)
+        return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOMEM }, NULL);
+    *ret_json = text;
+    return 0;
+}
+
+static void list_one(struct lc_runtime *runtime, const char *id, struct buffer *out)
+{
+    struct container container;
+    CLEAN_FREE char *text = NULL;
+
+    /* One that is deleted just now, or is somebody else's directory, is no container. */
+    if (id_check(id, NULL) < 0 || oci_open(runtime, id, &container, NULL) < 0)
+        return;
+    text = describe(&container, NULL);
+    container_close(&container);
+    if (text != NULL)
+        buffer_printf(out, "%s%s", out->length > 1 ? ",\n" : "", text);
+}
+
+int lc_container_list(struct lc_runtime *runtime, char **ret_json, struct lc_error **err)
+{
+    int fd = openat(runtime->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    struct buffer out = { 0 };
+    struct dirent *entry;
+
+    if (directory == NULL) {
+        int errnum = errno;
+
+        fd_close(&fd);
+        return error_raise(err,
+                &(struct error_site){
+                        .stage = "state", .syscall = "open", .object = runtime->root, .errnum = errnum },
+                NULL);
+    }
+    buffer_text(&out, "[");
+    while ((entry = readdir(directory)) != NULL)
+        if (entry->d_name[0] != '.')
+            list_one(runtime, entry->d_name, &out);
+    (void)closedir(directory);
+    buffer_text(&out, "]");
+    *ret_json = buffer_take_text(&out);
+    return *ret_json != NULL ? 0 : error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
+}
+
+int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
+        struct lc_error **err)
+{
+    struct container container;
+    int r = oci_open(runtime, id, &container, err);
+
+    if (r < 0)
+        return r;
+    r = cgroup_processes(&container.record.groups, ret_pids, ret_count);
+    if (r < 0)
+        r = error_raise(err, &(struct error_site){ .stage = "state", .op = "cgroup.procs", .errnum = -r }, NULL);
+    container_close(&container);
+    return r;
+}

@@ -1,0 +1,285 @@
+/* The state root of OCI containers; runtime.h says what lies in it. */
+#include "runtime.h"
+
+#include <base/util.h>
+#include <oci/oci.h>
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#define STATE "state.json"
+#define CONFIG_MAX ((off_t)4 << 20)
+/* No read or write ever goes there: the byte is only a name for the lock of "created". */
+#define CREATED_BYTE ((off_t)1 << 40)
+#define READ_TRIES 50
+
+static int fail(struct lc_error **err, const char *call, const char *object, int errnum)
+{
+    return error_raise(err,
+            &(struct error_site){ .stage = "state", .syscall = call, .object = object, .errnum = errnum },
+            NULL);
+}
+
+int id_check(const char *id, struct lc_error **err)
+{
+    size_t length = id != NULL ? strlen(id) : 0;
+    bool good = length > 0 && length < 256 && id[0] != '.' && id[0] != '-';
+
+    for (size_t i = 0; good && i < length; i++)
+        good = isalnum((unsigned char)id[i]) || strchr("_+-.", id[i]) != NULL;
+    if (good)
+        return 0;
+    return error_raise(err, &(struct error_site){ .stage = "state", .errnum = EINVAL },
+            "invalid container id \"%.260s\": 1 to 255 of the characters A-Z a-z 0-9 _ + - . and neither . nor - first",
+            id != NULL ? id : "");
+}
+
+static void begin(struct container *container, struct lc_runtime *runtime, const char *id)
+{
+    *container = (struct container){ .root_fd = -EBADF,
+        .state_fd = -EBADF,
+        .lock_fd = -EBADF,
+        .mark_fd = -EBADF,
+        .runtime_fd = runtime->fd,
+        .log = &runtime->log,
+        .record_name = STATE };
+    memcpy(container->id, id, strlen(id) + 1);
+}
+
+static int open_directory(struct container *container)
+{
+    container->state_fd =
+            openat(container->runtime_fd, container->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return container->state_fd < 0 ? -errno : 0;
+}
+
+int oci_make(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
+{
+    int r = id_check(id, err);
+
+    if (r < 0)
+        return r;
+    begin(container, runtime, id);
+    container->record.oci.present = true;
+    if (mkdirat(runtime->fd, id, 0700) < 0) {
+        if (errno == EEXIST)
+            return error_raise(err, &(struct error_site){ .stage = "state", .errnum = EEXIST },
+                    "container with given ID already exists: %s", id);
+        return fail(err, "mkdir", id, errno);
+    }
+    r = open_directory(container);
+    if (r < 0)
+        return fail(err, "open", id, -r);
+    container->lock_fd = openat(container->state_fd, STATE, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (container->lock_fd < 0 || flock(container->lock_fd, LOCK_EX) < 0) {
+        r = fail(err, "open", STATE, errno);
+        container_close(container);
+        (void)unlinkat(runtime->fd, id, AT_REMOVEDIR);
+    }
+    return r;
+}
+
+/* The record in one write, and the first time config.json behind it. */
+int record_write_oci(struct container *container, struct lc_error **err)
+{
+    struct record_oci *oci = &container->record.oci;
+    bool first = oci->config == 0;
+    CLEAN_FREE char *text = NULL;
+    size_t length;
+    struct iovec parts[2];
+    ssize_t put;
+
+    if (container->record.owner.pid == 0)
+        (void)identity_read(getpid(), &container->record.owner);
+    if (first) {
+        oci->config_length = container->config->length;
+        oci->config = 1 << 30; /* as long as it will ever be */
+        text = record_format(container, NULL);
+        oci->config = text != NULL ? (strlen(text) + 2048) / 1024 * 1024 : 0;
+        free(TAKE_POINTER(text));
+    }
+    text = record_format(container, NULL);
+    length = text != NULL ? strlen(text) : 0;
+    if (length == 0 || length > oci->config)
+        return fail(err, "malloc", STATE, ENOMEM);
+    text = realloc(text, oci->config);
+    if (text == NULL)
+        return fail(err, "malloc", STATE, ENOMEM);
+    memset(text + length, ' ', oci->config - length);
+    text[oci->config - 1] = '\n';
+    parts[0] = (struct iovec){ text, oci->config };
+    parts[1] = first ? (struct iovec){ (void *)container->config->text, container->config->length } : (struct iovec){ 0 };
+    put = pwritev(container->lock_fd, parts, first ? 2 : 1, 0);
+    if (put != (ssize_t)(parts[0].iov_len + parts[1].iov_len))
+        return fail(err, "pwritev", STATE, put < 0 ? errno : ENOSPC);
+    return 0;
+}
+
+/* All of the record; a writer may be at it just now. 1: there is none yet. */
+static int read_record(struct container *container, int fd)
+{
+    struct stat st;
+    int r = -EBADMSG;
+
+    for (int i = 0; i < READ_TRIES && r == -EBADMSG; i++) {
+        CLEAN_FREE char *text = NULL;
+        ssize_t got;
+
+        record_done(&container->record);
+        if (fstat(fd, &st) < 0)
+            return -errno;
+        if (st.st_size == 0)
+            return 1;
+        text = calloc(1, (size_t)(st.st_size < RECORD_MAX ? st.st_size : RECORD_MAX) + 1);
+        if (text == NULL)
+            return -ENOMEM;
+        got = pread(fd, text, (size_t)(st.st_size < RECORD_MAX ? st.st_size : RECORD_MAX), 0);
+        r = got > 0 ? record_parse(text, &container->record) : -EBADMSG;
+        if (r == 0 && !container->record.oci.present)
+            r = -EBADMSG;
+        if (r == -EBADMSG)
+            (void)usleep(1000);
+    }
+    return r;
+}
+
+static int missing(const char *id, struct lc_error **err)
+{
+    return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOENT },
+            "container does not exist: %s", id);
+}
+
+/* 1 (from reading): create was killed before it wrote anything, or is just beginning. */
+static int finish_open(struct container *container, int fd, struct lc_error **err)
+{
+    int r = fd < 0 && errno != ENOENT ? -errno : fd < 0 ? 1 : read_record(container, fd);
+
+    container->record.oci.present = true;
+    if (r >= 0)
+        return r;
+    record_done(&container->record);
+    container->record.oci.present = true;
+    if (r == -EBADMSG) {
+        log_warning(container->log, "the state of container %s is damaged", container->id);
+        return 1;
+    }
+    return fail(err, "open", STATE, -r);
+}
+
+int oci_open(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
+{
+    CLEAN_FD int fd = -EBADF;
+    int r = id_check(id, err);
+
+    if (r < 0)
+        return r;
+    begin(container, runtime, id);
+    r = open_directory(container);
+    if (r < 0)
+        return r == -ENOENT || r == -ENOTDIR ? missing(id, err) : fail(err, "open", id, -r);
+    fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    r = finish_open(container, fd, err);
+    if (r < 0)
+        container_close(container);
+    return r < 0 ? r : 0;
+}
+
+int oci_open_locked(
+        struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
+{
+    for (;;) {
+        struct stat st;
+        int r = id_check(id, err);
+
+        if (r < 0)
+            return r;
+        begin(container, runtime, id);
+        r = open_directory(container);
+        if (r < 0)
+            return r == -ENOENT || r == -ENOTDIR ? missing(id, err) : fail(err, "open", id, -r);
+        /* Made when missing, to have something to lock: create was killed between two system calls. */
+        r = container_lock(container, err);
+        if (r == 0 && fstat(container->state_fd, &st) == 0 && st.st_nlink > 0) {
+            r = finish_open(container, container->lock_fd, err);
+            if (r >= 0)
+                return 0;
+        }
+        container_close(container);
+        if (r < 0)
+            return r;
+        /* Deleted while we waited for the lock; there may be another of this name by now. */
+    }
+}
+
+int oci_config(const struct container *container, const char *process, const char *process_file,
+        struct lc_config **ret, struct lc_error **err)
+{
+    const struct record_oci *oci = &container->record.oci;
+    CLEAN_FREE char *text = NULL;
+    CLEAN_FD int fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0)
+        return fail(err, "open", STATE, errno);
+    if (oci->config_length > (unsigned long long)CONFIG_MAX)
+        return fail(err, "read", STATE, EFBIG);
+    text = malloc(oci->config_length + 1);
+    got = text != NULL ? pread(fd, text, oci->config_length, (off_t)oci->config) : -1;
+    if (got != (ssize_t)oci->config_length)
+        return fail(err, "pread", STATE, text == NULL ? ENOMEM : got < 0 ? errno : EIO);
+    if (process != NULL)
+        return oci_parse_process(text, oci->config_length, "config.json", oci->bundle, process, strlen(process),
+                process_file != NULL ? process_file : "process.json", ret, err);
+    return oci_parse(text, oci->config_length, "config.json", oci->bundle, ret, err);
+}
+
+int created_lock(const struct container *container, struct lc_error **err)
+{
+    struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = CREATED_BYTE, .l_len = 1 };
+    CLEAN_FD int fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0)
+        return fail(err, "fcntl", STATE, errno);
+    return fd_take(&fd);
+}
+
+static bool is_waiting(const struct container *container)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CREATED_BYTE, .l_len = 1 };
+    CLEAN_FD int fd = openat(container->state_fd, STATE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+enum status oci_status(const struct container *container)
+{
+    const struct record *record = &container->record;
+
+    if (!record->oci.complete && identity_alive(&record->owner))
+        return STATUS_CREATING;
+    if (!record->oci.complete || !identity_runs(&record->init))
+        return STATUS_STOPPED;
+    /* In this order: who does not wait any more has been started. */
+    if (is_waiting(container))
+        return STATUS_CREATED;
+    if (!identity_runs(&record->init))
+        return STATUS_STOPPED;
+    return cgroup_frozen(&record->groups) ? STATUS_PAUSED : STATUS_RUNNING;
+}
+
+int oci_remove(struct container *container, struct lc_error **err)
+{
+    static const char *const files[] = { "start", STATE };
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        if (unlinkat(container->state_fd, files[i], 0) < 0 && errno != ENOENT)
+            return fail(err, "unlinkat", files[i], errno);
+    if (unlinkat(container->runtime_fd, container->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return fail(err, "rmdir", container->id, errno);
+    return 0;
+}
