@@ -23,8 +23,9 @@ struct init {
     bool old_mounts;       /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
     bool masked_directory; /* the shared empty directory exists at mask_directory */
     int mask_directory;
-    int dev;          /* O_PATH of our fresh /dev, -1: not opened yet */
-    uint32_t ignored; /* signals 1..31 that the caller ignored: bit N-1 */
+    int dev;                   /* O_PATH of our fresh /dev, -1: not opened yet */
+    uint64_t root_propagation; /* MS_* that the root mount gets when the host is out of reach */
+    uint32_t ignored;          /* signals 1..31 that the caller ignored: bit N-1 */
     uid_t uid;
     gid_t gid, groups[INIT_GROUPS];
     size_t n_groups;
@@ -65,6 +66,17 @@ int init_bind(struct init *init, const struct bind_request *request);
 /* Opens a bind source: a detached copy of the tree at `path` below `at`, or an O_PATH fd with old_mounts. */
 int init_source(struct init *init, int at, const char *path, bool recursive);
 
+/* The MS_* kinds of propagation in `propagation`, one after the other. */
+int init_propagation(int mounted, uint64_t propagation);
+/* A mount that is there gets other attributes, and its file system other options. */
+int init_remount(struct init *init, const struct wire_op *op);
+/* What is below `below` (a directory) is copied into the new tmpfs on top of it. data: options of that. */
+int init_copy_up(struct init *init, int below, const char *destination, const char *data);
+/* The host's own device node at this path, proved to be that device; O_PATH, or -errno. */
+int init_host_device(struct init *init, const char *path, mode_t type, dev_t device);
+
+/* The mount's flags (MS_*) as they are, with what is asked changed. -errno. */
+long init_mount_flags(int mounted, uint64_t set, uint64_t clear);
 /* Kernels without mount_setattr: bind, remount every mount below. */
 int init_old_attributes(struct init *init, int mounted, const struct bind_request *request);
 

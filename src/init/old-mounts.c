@@ -7,8 +7,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-/* The remount replaces all attributes, so start from what the mount has (statfs) and change only what was asked. */
-static int remount(int fd, uint64_t set, uint64_t clear)
+/* A remount replaces all attributes, so start from what the mount has (statfs) and change only what was asked. */
+long init_mount_flags(int mounted, uint64_t set, uint64_t clear)
 {
     static const struct {
         uint64_t attr;
@@ -21,10 +21,10 @@ static int remount(int fd, uint64_t set, uint64_t clear)
         { MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, 0x0800 },
         { MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, 0x2000 },
     };
-    unsigned long flags = MS_REMOUNT | MS_BIND;
+    unsigned long flags = 0;
     struct statfs st;
 
-    if (fstatfs(fd, &st) < 0)
+    if (fstatfs(mounted, &st) < 0)
         return -errno;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool on = ((unsigned long)st.f_flags & rows[i].statfs) != 0;
@@ -43,7 +43,16 @@ static int remount(int fd, uint64_t set, uint64_t clear)
         flags |= ((unsigned long)st.f_flags & 0x0400) != 0   ? MS_NOATIME
                  : ((unsigned long)st.f_flags & 0x1000) != 0 ? MS_RELATIME
                                                              : MS_STRICTATIME;
-    return sys_mount("", init_fd_path(fd).text, NULL, flags, NULL);
+    return (long)flags;
+}
+
+static int remount(int fd, uint64_t set, uint64_t clear)
+{
+    long flags = init_mount_flags(fd, set, clear);
+
+    if (flags < 0)
+        return (int)flags;
+    return sys_mount("", init_fd_path(fd).text, NULL, MS_REMOUNT | MS_BIND | (unsigned long)flags, NULL);
 }
 
 /* The mount id of a descriptor, from its fdinfo. */
