@@ -39,7 +39,7 @@ static bool is_file(const struct container *container, const struct config_mount
     CLEAN_FD int bundle = -EBADF;
     struct stat st;
 
-    if (strcmp(mount->type, "bind") != 0 || mount->source == NULL)
+    if (mount->type == NULL || strcmp(mount->type, "bind") != 0 || mount->source == NULL)
         return false;
     if (mount->source[0] != '/') /* it begins in the bundle */
         bundle = openat(AT_FDCWD, container->root, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -19,8 +19,7 @@ static int open_target(struct init *init, const char *path, bool directory, bool
     int fd = path_open(init->root, path, directory ? PATH_MAKE_DIRECTORY : PATH_MAKE_FILE, no_symlinks);
 
     if (fd == -ELOOP && no_symlinks)
-        init_detail(
-                init, "a symbolic link stands in the way, and this must be a real directory of the rootfs");
+        init_detail(init, "a symbolic link stands in the way: this must be mounted on ordinary directory");
     if (fd < 0) {
         init_diagnose_path(init, init->root, path, -fd);
         return init_fail(init, "openat2", path, fd);

@@ -55,7 +55,7 @@ void plan_add_remount(const struct plan_request *request, const struct config_mo
 {
     struct wire_op *op = plan_add(request->plan, WIRE_OP_MOUNT, mount->pointer);
 
-    op->text[0] = plan_text(request->plan, mount->type);
+    op->text[0] = plan_text(request->plan, mount->type != NULL ? mount->type : "");
     op->text[2] = plan_text(request->plan, mount->destination);
     op->text[3] = plan_text(request->plan, mount->data);
     op->number[0] = mount->super_flags | mount->super_clear << 32;

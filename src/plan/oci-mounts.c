@@ -6,9 +6,14 @@
 #include <linux/mount.h>
 #include <string.h>
 
+bool plan_mount_is(const struct config_mount *mount, const char *type)
+{
+    return mount->type != NULL && strcmp(mount->type, type) == 0; /* a remount needs none */
+}
+
 static bool is_bind(const struct config_mount *mount)
 {
-    return strcmp(mount->type, "bind") == 0;
+    return plan_mount_is(mount, "bind");
 }
 
 static int refuse(const struct config_mount *mount, int errnum, const char *hint, const char *text,
@@ -33,7 +38,7 @@ static int check_proc(
         "/proc/swaps", "/proc/uptime", "/proc/loadavg", "/proc/slabinfo", "/proc/net/dev",
         "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled" };
 
-    if (strcmp(mount->type, "proc") == 0 || mount->remount)
+    if (plan_mount_is(mount, "proc") || mount->remount)
         return 0;
     *flags |= WIRE_MOUNT_GUARD_PROC;
     if (strcmp(destination, "/proc") == 0 && is_bind(mount)) {
@@ -164,7 +169,7 @@ static const char *mount_data(const struct plan_request *request, const struct c
         "tracefs", "securityfs", "bpf", "efivarfs", "pstore" };
 
     for (size_t i = 0; i < ARRAY_SIZE(unlabelled); i++)
-        if (strcmp(mount->type, unlabelled[i]) == 0)
+        if (plan_mount_is(mount, unlabelled[i]))
             return mount->data;
     return plan_labelled(request, mount->data);
 }
@@ -180,18 +185,18 @@ int plan_mount_oci(struct plan_request *request, size_t index, struct lc_error *
         return r;
     if (strcmp(destination, "/") == 0 && !mount->remount)
         return refuse(mount, EINVAL, "name the directory in root.path", "the root is not mounted over", err);
-    if (mount->copy_up && strcmp(mount->type, "tmpfs") != 0)
+    if (mount->copy_up && !plan_mount_is(mount, "tmpfs"))
         return refuse(mount, EINVAL, NULL, "only a tmpfs can begin as a copy (tmpcopyup)", err);
-    if (strcmp(mount->type, "sysfs") == 0)
+    if (plan_mount_is(mount, "sysfs"))
         plan_network_once(request); /* it shows the network namespace */
     if (mount->remount)
         plan_add_remount(request, mount);
     else if (is_bind(mount))
         plan_add_bind(request, mount, request->sources.mounts[index], flags);
-    else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0)
+    else if (plan_mount_is(mount, "cgroup") || plan_mount_is(mount, "cgroup2"))
         plan_mount_cgroup(request, mount);
     else
         plan_add_mount(request, mount, mount_data(request, mount),
-                flags | (strcmp(mount->type, "tmpfs") == 0 ? WIRE_MOUNT_KEEP_MODE : 0));
+                flags | (plan_mount_is(mount, "tmpfs") ? WIRE_MOUNT_KEEP_MODE : 0));
     return 0;
 }

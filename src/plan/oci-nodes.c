@@ -65,7 +65,7 @@ int plan_nodes_oci(const struct plan_request *request, struct lc_error **err)
     int r;
 
     /* A /dev of the host's is as it shall be, and not ours to write in. */
-    if (dev != NULL && strcmp(dev->type, "bind") == 0)
+    if (dev != NULL && plan_mount_is(dev, "bind"))
         return 0;
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
         if (!is_listed(request, default_devices[i].path))

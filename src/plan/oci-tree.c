@@ -81,8 +81,8 @@ static void finish_tmpfs(const struct plan_request *request)
     for (size_t i = 0; i < request->config->n_mounts; i++) {
         const struct config_mount *mount = &request->config->mounts[i];
 
-        if (mount->remount || (mount->attr_set & MOUNT_ATTR_RDONLY) == 0 ||
-                strcmp(mount->type, "tmpfs") != 0 || plan_mount_above(request, mount->destination) != mount)
+        if (mount->remount || (mount->attr_set & MOUNT_ATTR_RDONLY) == 0 || !plan_mount_is(mount, "tmpfs") ||
+                plan_mount_above(request, mount->destination) != mount)
             continue;
         plan_set_readonly(request, mount);
     }

@@ -146,6 +146,7 @@ void plan_add_remount(const struct plan_request *request, const struct config_mo
 void plan_add_mount(const struct plan_request *request, const struct config_mount *mount, const char *data,
         uint64_t flags);
 void plan_set_readonly(const struct plan_request *request, const struct config_mount *mount);
+bool plan_mount_is(const struct config_mount *mount, const char *type);
 /* Has its ids mapped: only the parent can do that. */
 bool plan_is_mapped(const struct config_mount *mount);
 int plan_check_mapped(
