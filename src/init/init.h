@@ -66,6 +66,17 @@ int init_bind(struct init *init, const struct bind_request *request);
 /* Opens a bind source: a detached copy of the tree at `path` below `at`, or an O_PATH fd with old_mounts. */
 int init_source(struct init *init, int at, const char *path, bool recursive);
 
+/* mountinfo.c: the mounts of this namespace, parents first. */
+struct init_mount {
+    int id, parent;
+    const char *point, *type; /* as seen from "/" */
+};
+typedef int init_mount_visit(struct init *init, const struct init_mount *mount, void *data);
+int init_each_mount(struct init *init, init_mount_visit *visit, void *data); /* until one is not 0 */
+int init_mount_id(struct init *init, int fd);
+/* no-pivot.c: without a pivot what is below the new root stays mounted; its views of the kernel must not. */
+int init_hide_host(struct init *init);
+
 /* The MS_* kinds of propagation in `propagation`, one after the other. */
 int init_propagation(int mounted, uint64_t propagation);
 /* A mount that is there gets other attributes, and its file system other options. */

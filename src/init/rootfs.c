@@ -137,8 +137,11 @@ static int pivot(struct init *init)
 /* For a root on ramfs, which cannot be pivoted away from. Detached trees were attached to "/" at once; else move. */
 static int move_root(struct init *init)
 {
-    int r = init->old_mounts ? sys_mount(".", "/", NULL, MS_MOVE, NULL) : 0;
+    int r = init_hide_host(init);
 
+    if (r < 0)
+        return init_fail(init, "mountinfo", "/", r);
+    r = init->old_mounts ? sys_mount(".", "/", NULL, MS_MOVE, NULL) : 0;
     if (r < 0)
         return init_fail(init, "mount", "MS_MOVE to /", r);
     return chroot(".") < 0 ? init_fail(init, "chroot", ".", -errno) : 0;

@@ -92,8 +92,17 @@ int plan_tree_oci(struct plan_request *request, struct lc_error **err)
 {
     const struct lc_config *config = request->config;
     struct wire_op *op;
-    int r = plan_sources_oci(request, err);
+    int r;
 
+    if (config->no_pivot_root && (config->oci.rootfs_propagation & MS_SHARED) != 0)
+        return error_raise(err,
+                &(struct error_site){ .stage = "plan",
+                        .op = "rootfs",
+                        .pointer = config->pointers->rootfs_propagation,
+                        .errnum = EINVAL,
+                        .hint = "leave --no-pivot out" },
+                "without pivot_root the host's mounts cannot be taken away from a shared root");
+    r = plan_sources_oci(request, err);
     op = plan_add(request->plan, WIRE_OP_ROOTFS,
             config->oci.rootfs_propagation != 0 ? config->pointers->rootfs_propagation : "");
     op->text[0] = plan_text(request->plan, request->options->rootfs);
