@@ -1,5 +1,5 @@
 /* mounts: recursive binds as in the README, or with `type` and `options` anything that mount(8) can do. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 

@@ -1,5 +1,5 @@
 /* What one key demands of another; checked when all of them are read. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
