@@ -12,7 +12,6 @@ enum option_kind {
     OPTION_FLAG,
     OPTION_BIND,
     OPTION_RBIND,
-    /* from here on config.json only */
     OPTION_REMOUNT,
     OPTION_IDMAP,
     OPTION_RIDMAP,
@@ -106,7 +105,10 @@ static void apply(const struct option *option, struct config_mount *mount)
     mount->super_flags = (mount->super_flags & ~option->super_clear) | option->super_set;
     mount->super_clear = (mount->super_clear & ~option->super_set) | option->super_clear;
     mount->recursive_attr |= option->recursive;
-    if (option->propagation != 0)
+    /* A slave can be shared as well; of all others each undoes what was before it. */
+    if ((option->propagation & MS_SHARED) != 0 && (mount->propagation & MS_SLAVE) != 0)
+        mount->propagation |= option->propagation;
+    else if (option->propagation != 0)
         mount->propagation = option->propagation;
     mount->remount |= option->kind == OPTION_REMOUNT;
     mount->copy_up |= option->kind == OPTION_COPY_UP;
@@ -136,8 +138,7 @@ static bool is_word(const struct reader *reader, const char *word)
     return word != NULL && *word != '\0' && (reader->oci || !has_bare_comma(word));
 }
 
-static void read_word(struct reader *reader, const struct node *node, const char *word,
-        struct config_mount *mount, bool *bind, struct buffer *data)
+static void read_word(const char *word, struct config_mount *mount, bool *bind, struct buffer *data)
 {
     const struct option *option = find_option(word);
 
@@ -145,9 +146,6 @@ static void read_word(struct reader *reader, const struct node *node, const char
         buffer_printf(data, "%s%s", data->length > 0 ? "," : "", word);
         return;
     }
-    if (option->kind >= OPTION_REMOUNT && !reader->oci)
-        complain(reader, node, "the mount option %s is not supported by this version of libcontainer",
-                quote(reader, word));
     if (option->kind == OPTION_BIND || option->kind == OPTION_RBIND) {
         *bind = true;
         mount->recursive_bind = option->kind == OPTION_RBIND;
@@ -181,7 +179,7 @@ void read_mount_options(
         const char *word = json_string_value(item.json);
 
         if (is_word(reader, word))
-            read_word(reader, &item, word, mount, bind, &data);
+            read_word(word, mount, bind, &data);
         else if (!reader->oci || word == NULL)
             complain_expected(reader, &item, "one mount option");
     }
