@@ -59,7 +59,8 @@ static bool asks_gid_mappings(const struct lc_config *config)
 static bool asks_idmap(const struct lc_config *config)
 {
     for (size_t i = 0; i < config->n_mounts; i++)
-        if (config->mounts[i].idmap)
+        if (config->mounts[i].idmap && !config->mounts[i].remount &&
+                strcmp(config->mounts[i].type, "bind") == 0)
             return true;
     return false;
 }
