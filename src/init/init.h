@@ -16,6 +16,8 @@
 struct init {
     const char *blob;
     const struct wire_plan *plan;
+    int socket;            /* to the parent, or, after START, to who started us */
+    bool orphan;           /* outlives its parent from here on */
     int host_root;         /* O_PATH of the host's "/", until detach-host; cwd while mounts are made */
     int root;              /* O_PATH of the container's "/" */
     int console;           /* slave of the console's pty, -1: none */
@@ -28,7 +30,11 @@ struct init {
     uint32_t ignored;          /* signals 1..31 that the caller ignored: bit N-1 */
     uid_t uid;
     gid_t gid, groups[INIT_GROUPS];
+    const gid_t *group_list; /* groups, or the plan's */
     size_t n_groups;
+    bool cwd_refused;             /* to root: the user has to try */
+    const struct wire_op *filter; /* SECCOMP, to be loaded by EXEC */
+    int output;                   /* of a hook that failed, rides along with ERROR; -1: none */
     int *slots;
     struct wire_message failure; /* filled by init_fail */
 };
@@ -93,6 +99,24 @@ int init_old_attributes(struct init *init, int mounted, const struct bind_reques
 
 /* What stands between us and the path: "/root lacks x for uid 1000 (mode 0700, owner 0:0)". */
 void init_diagnose_path(struct init *init, int at, const char *path, int errnum);
+/* Writes a file of the host's own procfs, which nothing in the container can have replaced. 0 or -errno. */
+int init_write_proc(const struct init *init, const char *path, const char *text);
+
+/* Hooks, one after the other. */
+struct hooks_run {
+    const struct wire_op *op; /* its data are the hooks */
+    int state;                /* their standard input; -1: none */
+    int directory;            /* or -1: */
+    const char *path;
+    bool keep_going; /* after one has failed; the first failure is the result */
+};
+int init_run_hooks(struct init *init, const struct hooks_run *run);
+/* Loads a filter; with NOTIFY, READY is said with it where it is the last call. */
+int init_load_filter(struct init *init, const struct wire_op *op);
+void init_reset_signals(const struct init *init);
+/* Out of the database of users: "/root". False: not to be found. */
+bool init_find_home(struct init *init, uid_t uid, char *home, size_t size);
+
 /* Why execve said ENOENT, EACCES or ENOEXEC for a path: interpreter, noexec, component. */
 void init_diagnose_exec(struct init *init, const char *path, int errnum);
 
@@ -108,6 +132,8 @@ init_step step_setns, step_unshare, step_join_network, step_become_root, step_jo
         step_device, step_symlink, step_console, step_sysctl, step_mask, step_readonly, step_label,
         step_oom_score, step_root_attributes, step_detach_host, step_chroot, step_wait, step_network,
         step_rlimit, step_session, step_user, step_bounding, step_identity, step_capabilities, step_umask,
-        step_cwd, step_no_new_privileges, step_exec;
+        step_cwd, step_no_new_privileges, step_map, step_time_offsets, step_keyring, step_hooks, step_command,
+        step_start, step_preserve, step_affinity, step_scheduler, step_io_priority, step_memory_policy,
+        step_personality, step_seccomp, step_run_hooks, step_done, step_exec;
 
 #endif

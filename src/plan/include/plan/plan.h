@@ -74,10 +74,11 @@ struct plan_options {
     size_t filter_length;            /* in bytes */
     unsigned int filter_flags;       /* SECCOMP_FILTER_FLAG_* */
     bool filter_notifies;
-    const char *extra_environment; /* "LISTEN_PID=1" or the like, or NULL */
+    const char *const *extra_environment; /* "LISTEN_PID=1" or the like, NULL-terminated; or NULL */
 };
 
-enum plan_descriptor { DESCRIPTOR_LISTEN, DESCRIPTOR_LOCK, DESCRIPTOR_PRESERVED };
+/* DESCRIPTOR_STATE: of plan_hooks only. */
+enum plan_descriptor { DESCRIPTOR_LISTEN, DESCRIPTOR_LOCK, DESCRIPTOR_PRESERVED, DESCRIPTOR_STATE = 0 };
 
 /* A running container, for joins. */
 struct plan_target {
@@ -89,6 +90,10 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
         struct lc_error **err);
 int plan_join(const struct lc_config *config, const struct plan_options *options,
         const struct plan_target *target, struct lc_plan **ret, struct lc_error **err);
+/* A plan without a container: hooks of one kind, in the namespaces of the caller. DESCRIPTOR_STATE is given. After a
+ * failed poststop hook the others run all the same. */
+int plan_hooks(const struct lc_config *config, enum config_hook_kind kind, const char *bundle,
+        struct lc_plan **ret, struct lc_error **err);
 void plan_free(struct lc_plan *plan);
 
 /* The wire blob; the caller frees. NULL when out of memory. */
@@ -98,6 +103,10 @@ void *plan_blob(struct lc_plan *plan, size_t *ret_size);
 void plan_print(const struct lc_plan *plan, struct buffer *out);
 /* One of the child's ops, without newline. */
 void plan_print_op(const struct lc_plan *plan, size_t index, struct buffer *out);
+
+/* For the files of this room, and the start and end of every plan_... above. */
+struct lc_plan *plan_new(const struct lc_config *config, const struct plan_options *options);
+int plan_finish(struct lc_plan *plan, int result, struct lc_plan **ret, struct lc_error **err);
 
 /* ---- the builder, for the files of this room ---- */
 /* Appends an op made for `pointer` and returns it, zeroed with slot -1; a scratch op after a failure: never NULL. */
@@ -121,6 +130,8 @@ struct plan_request {
     bool user, mount;                   /* new user / mount namespace */
     bool network_joined, groups_waited; /* the ops for these are in the plan (config.json) */
     struct plan_sources sources;
+    int16_t listen, preserved; /* slots of what the parent has open, -1: none */
+    bool labelled;             /* the ops for labels and the like are in the plan */
 };
 void plan_namespaces(const struct plan_request *request);
 void plan_join_network(const struct plan_request *request);
@@ -173,5 +184,27 @@ void plan_hiding(const struct plan_request *request, bool below_proc);
 void plan_labels(const struct plan_request *request);
 int plan_network(const struct plan_request *request, struct lc_error **err);
 void plan_process(const struct plan_request *request);
+/* The tree of config.json: only the mounts that it lists, then devices, links, console, hidden and read-only paths,
+ * settings. Enters the network namespace on the way. */
+int plan_tree_oci(struct plan_request *request, struct lc_error **err);
+/* Once: the process is in its groups, and in a cgroup namespace whose root they are. After the network namespace: the
+ * parent speaks in this order. */
+void plan_wait_groups(struct plan_request *request);
+void plan_network_once(struct plan_request *request);
+
+/* ---- config.json: oci.c, oci-namespaces.c, oci-process.c, hooks.c ---- */
+extern const enum config_namespace plan_join_order[NAMESPACE_MAX_];
+int plan_create_oci(struct plan_request *request, struct lc_error **err);
+int plan_join_oci(struct plan_request *request, const struct plan_target *target, struct lc_error **err);
+void plan_namespaces_oci(struct plan_request *request);
+/* slots: of each namespace, -1 where none. Those that we may enter as we are first, then the user namespace, then what it
+ * gives the right to. */
+void plan_enter_oci(struct plan_request *request, const int16_t *slots);
+/* Once: labels, keyring and OOM score, all through the host's /proc. */
+void plan_labels_oci(struct plan_request *request);
+int plan_affinity(const struct plan_request *request, const char *list, struct lc_error **err);
+int plan_process_oci(const struct plan_request *request, bool join, struct lc_error **err);
+void plan_hook_data(struct lc_plan *plan, const struct config_hooks *hooks, struct wire_op *op);
+int plan_loopback(const struct plan_request *request, struct lc_error **err);
 
 #endif
