@@ -184,13 +184,6 @@ void plan_hiding(const struct plan_request *request, bool below_proc);
 void plan_labels(const struct plan_request *request);
 int plan_network(const struct plan_request *request, struct lc_error **err);
 void plan_process(const struct plan_request *request);
-/* The tree of config.json: only the mounts that it lists, then devices, links, console, hidden and read-only paths,
- * settings. Enters the network namespace on the way. */
-int plan_tree_oci(struct plan_request *request, struct lc_error **err);
-/* Once: the process is in its groups, and in a cgroup namespace whose root they are. After the network namespace: the
- * parent speaks in this order. */
-void plan_wait_groups(struct plan_request *request);
-void plan_network_once(struct plan_request *request);
 
 /* ---- config.json: oci.c, oci-namespaces.c, oci-process.c, hooks.c ---- */
 extern const enum config_namespace plan_join_order[NAMESPACE_MAX_];
