@@ -136,17 +136,33 @@ static uint64_t host_propagation(const struct lc_config *config)
     return (config->oci.rootfs_propagation & MS_PRIVATE) != 0 ? MS_PRIVATE | MS_REC : MS_SLAVE | MS_REC;
 }
 
+/* false: out of memory. */
+static bool clean_paths(struct plan_request *request)
+{
+    const struct lc_config *config = request->config;
+    struct plan_sources *sources = &request->sources;
+    struct arena *arena = &request->plan->arena;
+
+    sources->mounts = arena_calloc(arena, config->n_mounts + 1, sizeof(*sources->mounts));
+    sources->destinations = arena_calloc(arena, config->n_mounts + 1, sizeof(*sources->destinations));
+    sources->nodes = arena_calloc(arena, config->n_devices + 1, sizeof(*sources->nodes));
+    if (sources->mounts == NULL || sources->destinations == NULL || sources->nodes == NULL)
+        return false;
+    for (size_t i = 0; i < config->n_mounts; i++)
+        sources->destinations[i] = plan_clean_path(request, config->mounts[i].destination);
+    for (size_t i = 0; i < config->n_devices; i++)
+        sources->nodes[i] = plan_clean_path(request, config->devices[i].path);
+    return true;
+}
+
 int plan_sources_oci(struct plan_request *request, struct lc_error **err)
 {
     const struct lc_config *config = request->config;
     struct plan_sources *sources = &request->sources;
     int r;
 
-    sources->mounts = arena_calloc(&request->plan->arena, config->n_mounts + 1, sizeof(*sources->mounts));
-    if (sources->mounts == NULL) {
-        request->plan->failed = true;
-        return 0;
-    }
+    if (!clean_paths(request))
+        return error_raise(err, &(struct error_site){ .stage = "plan", .errnum = ENOMEM }, NULL);
     r = give_sources(request, err);
     if (r < 0)
         return r;
@@ -177,7 +193,7 @@ static const char *mount_data(const struct plan_request *request, const struct c
 int plan_mount_oci(struct plan_request *request, size_t index, struct lc_error **err)
 {
     const struct config_mount *mount = &request->config->mounts[index];
-    const char *destination = plan_clean_path(request, mount->destination);
+    const char *destination = request->sources.destinations[index];
     uint64_t flags = 0;
     int r = check_proc(mount, destination, &flags, err);
 

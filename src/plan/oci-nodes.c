@@ -29,7 +29,7 @@ static const struct {
 static bool is_listed(const struct plan_request *request, const char *path)
 {
     for (size_t i = 0; i < request->config->n_devices; i++)
-        if (strcmp(plan_clean_path(request, request->config->devices[i].path), path) == 0)
+        if (strcmp(request->sources.nodes[i], path) == 0)
             return true;
     return false;
 }
@@ -38,7 +38,7 @@ static int add_listed(const struct plan_request *request, struct lc_error **err)
 {
     for (size_t i = 0; i < request->config->n_devices; i++) {
         struct config_device device = request->config->devices[i];
-        const char *path = plan_clean_path(request, device.path);
+        const char *path = request->sources.nodes[i];
         int r;
 
         /* The multiplexer is the link into the container's own devpts. */
@@ -57,6 +57,40 @@ static int add_listed(const struct plan_request *request, struct lc_error **err)
         plan_add_device(request, &device, WIRE_KEEP);
     }
     return 0;
+}
+
+/* Is what lies at `path` hidden, or in the way, when this is mounted later? */
+static bool covers(const char *destination, const char *path)
+{
+    size_t length = strlen(destination);
+
+    return strncmp(path, destination, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static bool covers_node(const struct plan_request *request, const char *destination)
+{
+    bool found = covers(destination, "/dev/console");
+
+    for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
+        found |= covers(destination, default_devices[i].path);
+    for (size_t i = 0; i < ARRAY_SIZE(default_links); i++)
+        found |= covers(destination, default_links[i].path);
+    for (size_t i = 0; !found && i < request->config->n_devices; i++)
+        found = covers(destination, request->sources.nodes[i]);
+    return found;
+}
+
+size_t plan_first_independent(const struct plan_request *request)
+{
+    size_t first = request->config->n_mounts;
+
+    for (; first > 0; first--) {
+        const char *destination = request->sources.destinations[first - 1];
+
+        if (covers_node(request, destination) || covers("/proc", destination) || covers(destination, "/proc"))
+            break;
+    }
+    return first;
 }
 
 int plan_nodes_oci(const struct plan_request *request, struct lc_error **err)

@@ -36,15 +36,13 @@ const char *plan_clean_path(const struct plan_request *request, const char *path
 
 const struct config_mount *plan_mount_above(const struct plan_request *request, const char *path)
 {
-    const char *wanted = plan_clean_path(request, path);
-
     for (size_t i = request->config->n_mounts; i-- > 0;) {
         const struct config_mount *mount = &request->config->mounts[i];
-        const char *above = plan_clean_path(request, mount->destination);
+        const char *above = request->sources.destinations[i];
         size_t length = strlen(above);
 
-        if (!mount->remount && strncmp(wanted, above, length) == 0 &&
-                (wanted[length] == '/' || wanted[length] == '\0'))
+        if (!mount->remount && strncmp(path, above, length) == 0 &&
+                (path[length] == '/' || path[length] == '\0'))
             return mount;
     }
     return NULL;
@@ -82,10 +80,46 @@ static void finish_tmpfs(const struct plan_request *request)
         const struct config_mount *mount = &request->config->mounts[i];
 
         if (mount->remount || (mount->attr_set & MOUNT_ATTR_RDONLY) == 0 || !plan_mount_is(mount, "tmpfs") ||
-                plan_mount_above(request, mount->destination) != mount)
+                plan_mount_above(request, request->sources.destinations[i]) != mount)
             continue;
         plan_set_readonly(request, mount);
     }
+}
+
+/* The network namespace and the groups are what the parent takes longest for. */
+static bool waits_for_parent(const struct config_mount *mount)
+{
+    return plan_mount_is(mount, "sysfs") || plan_mount_is(mount, "cgroup") || plan_mount_is(mount, "cgroup2");
+}
+
+static int add_nodes(const struct plan_request *request, struct lc_error **err)
+{
+    int r = plan_nodes_oci(request, err);
+
+    if (r < 0)
+        return r;
+    plan_console(request);
+    plan_hiding(request, true);
+    return 0;
+}
+
+/* In the order of the list; all else comes as early as it can, before the first mount that has to wait. */
+static int add_tree(struct plan_request *request, struct lc_error **err)
+{
+    const struct lc_config *config = request->config;
+    size_t independent = plan_first_independent(request);
+    bool nodes = false;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < config->n_mounts; i++) {
+        if (!nodes && waits_for_parent(&config->mounts[i]) && i >= independent) {
+            nodes = true;
+            r = add_nodes(request, err);
+        }
+        if (r == 0)
+            r = plan_mount_oci(request, i, err);
+    }
+    return r == 0 && !nodes ? add_nodes(request, err) : r;
 }
 
 int plan_tree_oci(struct plan_request *request, struct lc_error **err)
@@ -103,19 +137,16 @@ int plan_tree_oci(struct plan_request *request, struct lc_error **err)
                         .hint = "leave --no-pivot out" },
                 "without pivot_root the host's mounts cannot be taken away from a shared root");
     r = plan_sources_oci(request, err);
+    if (r < 0)
+        return r;
     op = plan_add(request->plan, WIRE_OP_ROOTFS,
             config->oci.rootfs_propagation != 0 ? config->pointers->rootfs_propagation : "");
     op->text[0] = plan_text(request->plan, request->options->rootfs);
     op->slot = request->sources.rootfs;
     op->number[0] = config->oci.rootfs_propagation;
-    for (size_t i = 0; r == 0 && i < config->n_mounts; i++)
-        r = plan_mount_oci(request, i, err);
-    if (r == 0)
-        r = plan_nodes_oci(request, err);
+    r = add_tree(request, err);
     if (r < 0)
         return r;
-    plan_console(request);
-    plan_hiding(request, true);
     plan_network_once(request);
     plan_sysctls(request); /* through the host's /proc, which is not hidden */
     plan_hiding(request, false);

@@ -121,6 +121,7 @@ uint32_t plan_slot(struct lc_plan *plan); /* a slot that an op fills */
 /* Slots of what comes from the host; 0 where there is none (no op asks then). */
 struct plan_sources {
     int16_t rootfs, console, console_tree, kernel[8], devices[8], *mounts;
+    const char **destinations, **nodes; /* of config.json's mounts and devices, cleaned */
 };
 
 struct plan_request {
@@ -164,10 +165,12 @@ int plan_check_mapped(
         const struct plan_request *request, const struct config_mount *mount, struct lc_error **err);
 int16_t plan_give_mount(
         const struct plan_request *request, const struct config_mount *mount, const char *path);
+/* The first mount from which on none has to do with nodes, links, console and /proc. */
+size_t plan_first_independent(const struct plan_request *request);
 int plan_nodes_oci(const struct plan_request *request, struct lc_error **err);
 /* Lexically: "/a//./b/../c/" is "/a/c". */
 const char *plan_clean_path(const struct plan_request *request, const char *path);
-/* The last mount of the list whose destination is this or above this; NULL: the rootfs itself. */
+/* The last mount of the list whose destination is this clean path or above it; NULL: the rootfs itself. */
 const struct config_mount *plan_mount_above(const struct plan_request *request, const char *path);
 /* mount(2) flags of attributes. */
 uint64_t plan_attr_flags(uint64_t attr);
