@@ -156,6 +156,8 @@ static int new_pty(struct init *init, int *ret_master, int *ret_slave)
     struct stat st;
     int unlock = 0, master, slave, pts = path_open(init->root, "/dev/pts", PATH_MUST_EXIST, true);
 
+    if (pts == -ENOENT)
+        init_detail(init, "a terminal is a pty of the devpts that is mounted there, and there is none");
     if (pts < 0)
         return init_fail(init, "openat2", "/dev/pts", pts);
     if (fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC) {

@@ -69,7 +69,7 @@ static int guard_proc(struct init *init, int target, const char *path)
     if (fs.f_type != PROC_SUPER_MAGIC)
         return 0;
     init_detail(init, "this leads to a proc file system, where nothing may be mounted");
-    return init_fail(init, "mount", path, -EPERM);
+    return init_fail(init, "mount", path, -EACCES);
 }
 
 /* "mode=0755," before the options that were given, which so win. */
