@@ -270,6 +270,8 @@ static void test_resources(void **state)
         { RESOURCES("\"devices\":[{}]"), "/linux/resources/devices/0", 2, "\"allow\"" },
         { RESOURCES("\"devices\":[{\"allow\":true,\"access\":\"rx\"}]"), "/linux/resources/devices/0/access",
                 2, "rwm" },
+        { RESOURCES("\"devices\":[{\"allow\":true,\"access\":\"rwa\"}]"), "/linux/resources/devices/0/access",
+                2, "rwm" },
         { RESOURCES("\"devices\":[{\"allow\":true,\"type\":\"x\"}]"), "/linux/resources/devices/0/type", 2,
                 "c" },
         { RESOURCES("\"devices\":[{\"allow\":true,\"major\":-2}]"), "/linux/resources/devices/0/major", 2,
