@@ -63,7 +63,10 @@ static bool read_entry(struct reader *reader, const struct node *node, const str
     read_object(reader, node, keys, count, entry);
     if (!json_is_object(node->json))
         return false;
-    return require_key(reader, node, "major") & require_key(reader, node, "minor");
+    for (size_t i = 0; i < 2; i++) /* major, minor */
+        if (!require_key(reader, node, keys[i].name))
+            return false;
+    return true;
 }
 
 static void read_throttles(struct reader *reader, const struct node *node, enum config_blkio kind,

@@ -139,10 +139,11 @@ static void read_rule_number(struct reader *reader, const struct node *node, voi
     (void)get_integer(reader, node, -1, UINT32_MAX, target);
 }
 
+/* Some configurations write 'a' for all; read_rule says where that can be taken. */
 static void read_rule_access(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = json_string_value(node->json);
-    bool good = text != NULL && text[strspn(text, "rwm")] == '\0';
+    bool good = text != NULL && text[strspn(text, "rwma")] == '\0';
 
     for (size_t i = 0; good && text[i] != '\0'; i++)
         good = strchr(text + i + 1, text[i]) == NULL;
@@ -150,6 +151,18 @@ static void read_rule_access(struct reader *reader, const struct node *node, voi
         complain_expected(reader, node, "letters of \"rwm\", each at most once");
     else if (*text != '\0')
         *(const char **)target = keep(reader, text);
+}
+
+/* Denying more than was asked for harms nobody; allowing it would. */
+static void finish_access(struct reader *reader, const struct node *node, struct config_device_rule *rule)
+{
+    struct node access = node_member(node, "access");
+
+    if (strchr(rule->access, 'a') == NULL)
+        return;
+    if (rule->allow)
+        complain_expected(reader, &access, "letters of \"rwm\", each at most once");
+    rule->access = "rwm";
 }
 
 static void read_rule(struct reader *reader, const struct node *node, struct config_device_rule *rule)
@@ -167,6 +180,7 @@ static void read_rule(struct reader *reader, const struct node *node, struct con
     if (!json_is_object(node->json))
         return;
     (void)require_key(reader, node, "allow");
+    finish_access(reader, node, rule);
     if (rule->type == 'a' && (rule->major >= 0 || rule->minor >= 0))
         complain(reader, node, "a rule for one device number needs the type \"c\" or \"b\"");
 }

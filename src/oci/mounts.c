@@ -47,7 +47,7 @@ static void finish_file_system(struct reader *reader, const struct node *node, s
 {
     struct node type = node_member(node, "type");
 
-    if (mount->type == NULL && !mount->remount)
+    if (mount->type == NULL && !mount->remount && (type.json == NULL || json_is_string(type.json)))
         complain(reader, type.json != NULL ? &type : node,
                 "expected the type of a file system, or the option \"bind\"");
     if (mount->source == NULL)

@@ -144,16 +144,16 @@ void read_rdma(struct reader *reader, const struct node *node, void *target)
         if (*key == '\0' || strchr(key, ' ') != NULL || has_control(key))
             complain_key(reader, &member, NULL, "expected the name of a device");
         read_object(reader, &member, keys, ARRAY_SIZE(keys), rdma);
-        if (json_is_object(value) && !rdma->handles.set && !rdma->objects.set)
+        if (json_is_object(value) && json_object_size(value) == 0)
             complain(reader, &member, "expected \"hcaHandles\" or \"hcaObjects\"");
     }
 }
 
-/* A file of the control group itself, not of anything below or above it. */
+/* A file of the control group itself, not of anything below or above it: "hugetlb.2MB.max". */
 static bool is_file_name(const char *text)
 {
     return *text != '\0' && *text != '.' && strchr(text, '.') != NULL &&
-           text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_.")] == '\0';
+           text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")] == '\0';
 }
 
 void read_unified(struct reader *reader, const struct node *node, void *target)
