@@ -25,8 +25,9 @@ struct init {
     bool old_mounts;       /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
     bool masked_directory; /* the shared empty directory exists at mask_directory */
     int mask_directory;
-    int dev;          /* O_PATH of our fresh /dev, -1: not opened yet */
-    uint32_t ignored; /* signals 1..31 that the caller ignored: bit N-1 */
+    int dev;                   /* O_PATH of our fresh /dev, -1: not opened yet */
+    uint64_t root_propagation; /* MS_* that the root mount gets when the host is out of reach */
+    uint32_t ignored;          /* signals 1..31 that the caller ignored: bit N-1 */
     uid_t uid;
     gid_t gid, groups[INIT_GROUPS];
     const gid_t *group_list; /* groups, or the plan's */
@@ -71,6 +72,28 @@ int init_bind(struct init *init, const struct bind_request *request);
 /* Opens a bind source: a detached copy of the tree at `path` below `at`, or an O_PATH fd with old_mounts. */
 int init_source(struct init *init, int at, const char *path, bool recursive);
 
+/* mountinfo.c: the mounts of this namespace, parents first. */
+struct init_mount {
+    int id, parent;
+    const char *point, *type; /* as seen from "/" */
+};
+typedef int init_mount_visit(struct init *init, const struct init_mount *mount, void *data);
+int init_each_mount(struct init *init, init_mount_visit *visit, void *data); /* until one is not 0 */
+int init_mount_id(struct init *init, int fd);
+/* no-pivot.c: without a pivot what is below the new root stays mounted; its views of the kernel must not. */
+int init_hide_host(struct init *init);
+
+/* The MS_* kinds of propagation in `propagation`, one after the other. */
+int init_propagation(int mounted, uint64_t propagation);
+/* A mount that is there gets other attributes, and its file system other options. */
+int init_remount(struct init *init, const struct wire_op *op);
+/* What is below `below` (a directory) is copied into the new tmpfs on top of it. data: options of that. */
+int init_copy_up(struct init *init, int below, const char *destination, const char *data);
+/* The host's own device node at this path, proved to be that device; O_PATH, or -errno. */
+int init_host_device(struct init *init, const char *path, mode_t type, dev_t device);
+
+/* The mount's flags (MS_*) as they are, with what is asked changed. -errno. */
+long init_mount_flags(int mounted, uint64_t set, uint64_t clear);
 /* Kernels without mount_setattr: bind, remount every mount below. */
 int init_old_attributes(struct init *init, int mounted, const struct bind_request *request);
 

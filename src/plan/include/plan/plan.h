@@ -140,12 +140,6 @@ void plan_filesystem(const struct plan_request *request);
 void plan_mounts(const struct plan_request *request);
 int plan_devices(const struct plan_request *request, struct lc_error **err);
 void plan_sysfs(const struct plan_request *request);
-void plan_sysctls(const struct plan_request *request);
-/* Read-only and masked paths: those below /proc, or all others. */
-void plan_hiding(const struct plan_request *request, bool below_proc);
-void plan_labels(const struct plan_request *request);
-int plan_network(const struct plan_request *request, struct lc_error **err);
-void plan_process(const struct plan_request *request);
 /* The tree of config.json: only the mounts that it lists, then devices, links, console, hidden and read-only paths,
  * settings. Enters the network namespace on the way. */
 int plan_tree_oci(struct plan_request *request, struct lc_error **err);
@@ -153,6 +147,43 @@ int plan_tree_oci(struct plan_request *request, struct lc_error **err);
  * parent speaks in this order. */
 void plan_wait_groups(struct plan_request *request);
 void plan_network_once(struct plan_request *request);
+/* For the files of config.json's tree: its sources are opened, one mount of it, all of its nodes and links. */
+int plan_sources_oci(struct plan_request *request, struct lc_error **err);
+int plan_mount_oci(struct plan_request *request, size_t index, struct lc_error **err);
+void plan_mount_cgroup(struct plan_request *request, const struct config_mount *mount);
+void plan_add_bind(
+        const struct plan_request *request, const struct config_mount *mount, int16_t slot, uint64_t flags);
+void plan_add_remount(const struct plan_request *request, const struct config_mount *mount);
+void plan_add_mount(const struct plan_request *request, const struct config_mount *mount, const char *data,
+        uint64_t flags);
+void plan_set_readonly(const struct plan_request *request, const struct config_mount *mount);
+bool plan_mount_is(const struct config_mount *mount, const char *type);
+/* Has its ids mapped: only the parent can do that. */
+bool plan_is_mapped(const struct config_mount *mount);
+int plan_check_mapped(
+        const struct plan_request *request, const struct config_mount *mount, struct lc_error **err);
+int16_t plan_give_mount(
+        const struct plan_request *request, const struct config_mount *mount, const char *path);
+int plan_nodes_oci(const struct plan_request *request, struct lc_error **err);
+/* Lexically: "/a//./b/../c/" is "/a/c". */
+const char *plan_clean_path(const struct plan_request *request, const char *path);
+/* The last mount of the list whose destination is this or above this; NULL: the rootfs itself. */
+const struct config_mount *plan_mount_above(const struct plan_request *request, const char *path);
+/* mount(2) flags of attributes. */
+uint64_t plan_attr_flags(uint64_t attr);
+const char *plan_labelled(const struct plan_request *request, const char *data);
+int16_t plan_source(
+        const struct plan_request *request, const char *path, bool recursive, const char *pointer);
+/* "/dev/fuse" alone means: the same numbers as on this host. */
+int plan_look_up_device(struct config_device *device, struct lc_error **err);
+void plan_add_device(const struct plan_request *request, const struct config_device *device, uint64_t flags);
+void plan_console(const struct plan_request *request);
+void plan_sysctls(const struct plan_request *request);
+/* Read-only and masked paths: those below /proc, or all others. */
+void plan_hiding(const struct plan_request *request, bool below_proc);
+void plan_labels(const struct plan_request *request);
+int plan_network(const struct plan_request *request, struct lc_error **err);
+void plan_process(const struct plan_request *request);
 
 /* ---- config.json: oci.c, oci-namespaces.c, oci-process.c, hooks.c ---- */
 extern const enum config_namespace plan_join_order[NAMESPACE_MAX_];

@@ -88,11 +88,12 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(DOMAINNAME, "domainname")     /* text0 */                                                              \
     X(PROPAGATION, "propagation")   /* number0 MS_*: of the whole private mount tree */                      \
     X(SOURCE, "source")             /* text0 host path; number0 recursive; number1 slot to fill */           \
-    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1 */                              \
-    X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 MOUNT_F_* */ \
+    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1; number0: MS_* it gets in the end */ \
+    X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 WIRE_MOUNT_*; of a remount \
+                                       number0 also << 32 what is cleared, 2 attributes set, 3 cleared */    \
     X(BIND, "bind")                 /* text2 destination; number0 set, 1 clear, 2 flags, 3 propagation; slot */ \
-    X(DEVICE, "device")             /* text0 path; number0 mode with type, 1 dev, 2 uid, 3 gid */            \
-    X(SYMLINK, "symlink")           /* text0 target, text1 path in /dev */                                   \
+    X(DEVICE, "device")             /* text0 path; number0 mode with type, 1 dev, 2 uid, 3 gid; number0: WIRE_KEEP */ \
+    X(SYMLINK, "symlink")           /* text0 target, text1 path; number0: WIRE_KEEP */                       \
     X(CONSOLE, "console")           /* slot of a given pty, or -1: a new one; number0 bind, 1 rows, columns */ \
     X(SYSCTL, "sysctl")             /* text0 key with slashes, text1 value */                                \
     X(MASK, "mask")                 /* text0 path */                                                         \
@@ -145,7 +146,14 @@ const char *wire_op_name(enum wire_op_kind kind);
 #define WIRE_MOUNT_RECURSIVE 4u      /* bind with submounts */
 #define WIRE_MOUNT_COPY_UP 8u        /* a tmpfs that begins with what lies below it */
 #define WIRE_MOUNT_REMOUNT 16u       /* changes the mount that is there */
+#define WIRE_MOUNT_KEEP_MODE 32u     /* a tmpfs with the mode of the directory that is there */
+#define WIRE_MOUNT_GUARD_PROC 64u    /* not on anything that a procfs shows */
+#define WIRE_MOUNT_FROM_PROC 128u    /* the source must be the root of a procfs */
 #define WIRE_MOUNT_PROPAGATION_SHIFT 32
+
+/* number0 of DEVICE (beside the mode) and SYMLINK: in a tree that is not ours. What is there stays, links on the way are
+ * followed inside the root, and where nodes cannot be made the host's is bound. */
+#define WIRE_KEEP (1ull << 32)
 
 struct wire_op {
     uint16_t kind;
