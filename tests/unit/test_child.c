@@ -62,11 +62,17 @@ static char *make_config(const struct run *run)
 {
     char *text = NULL;
 
+    const char *process = run->process != NULL ? run->process : "";
+
     if (asprintf(&text,
-                "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"x\"],\"cwd\":"
-                "\"/\",\"env\":[\"PATH=/bin\"],\"user\":{\"uid\":0,\"gid\":0}%s},\"mounts\":[{\"destination\":\"/"
-                "proc\",\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{\"namespaces\":[{\"type\":\"mount\"}%s]}%s}",
-                run->process != NULL ? run->process : "", run->linux_ != NULL ? run->linux_ : ",{\"type\":\"pid\"}",
+                "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"x\"],"
+                "\"env\":["
+                "\"PATH=/bin\"]%s%s%s},\"mounts\":[{\"destination\":\"/"
+                "proc\",\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{\"namespaces\":[{\"type\":"
+                "\"mount\"}%s]}%s}",
+                strstr(process, "\"cwd\"") == NULL ? ",\"cwd\":\"/\"" : "",
+                strstr(process, "\"user\"") == NULL ? ",\"user\":{\"uid\":0,\"gid\":0}" : "", process,
+                run->linux_ != NULL ? run->linux_ : ",{\"type\":\"pid\"}",
                 run->rest != NULL ? run->rest : "") < 0)
         abort();
     return text;
@@ -236,11 +242,13 @@ static void open_given(const struct lc_plan *plan, const struct run *run, int *g
             given[i] = fcntl(lock, F_DUPFD_CLOEXEC, 0);
         else
             given[i] = fcntl(run->given[one->number - DESCRIPTOR_PRESERVED], F_DUPFD_CLOEXEC, 0);
-        assert_true(given[i] >= 0);
+        if (given[i] < 0)
+            fail_msg("kind %d: %s: %s", (int)one->kind, one->path, strerror(errno));
     }
 }
 
-static void execute(const struct lc_config *config, struct lc_plan *plan, struct run *run, int lock, int listener)
+static void execute(
+        const struct lc_config *config, struct lc_plan *plan, struct run *run, int lock, int listener)
 {
     struct log log = { 0 };
     struct session session = { .plan = plan, .log = &log, .socket = -1, .console = -1, .pidfd = -1 };
@@ -341,13 +349,16 @@ static void test_identity(void **state)
         .process = ",\"capabilities\":{" CAPS("bounding") "," CAPS("permitted") "," CAPS("effective") "}" };
     struct run user = { .command = STATUS "; umask; echo $HOME",
         .process = ",\"user\":{\"uid\":1234,\"gid\":5,\"additionalGids\":[7,9],\"umask\":63}" };
-    struct run ambient = { .command = STATUS,
-        .process = ",\"user\":{\"uid\":1234,\"gid\":5},\"noNewPrivileges\":true,\"capabilities\":{" CAPS("bounding") "," CAPS(
-                "permitted") "," CAPS("effective") "," CAPS("inheritable") "," CAPS("ambient") "}" };
+    struct run
+            ambient = { .command = STATUS,
+                .process = ",\"user\":{\"uid\":1234,\"gid\":5},\"noNewPrivileges\":true,\"capabilities\":"
+                           "{" CAPS("bounding") "," CAPS("permitted") "," CAPS("effective") "," CAPS(
+                                   "inheritable") "," CAPS("ambient") "}" };
 
     (void)state;
     run(&root);
-    check_output(&root, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000021\nCapEff:\t0000000000000021\nCapBnd:\t00000000000000"
+    check_output(&root, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000021\nCapEff:"
+                        "\t0000000000000021\nCapBnd:\t00000000000000"
                         "21\nCapAmb:\t0000000000000000");
     check_output(&root, "Groups:\t \n");
     check_output(&root, "0022\n/root\n");
@@ -356,14 +367,16 @@ static void test_identity(void **state)
     check_output(&user, "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000");
     check_output(&user, "0077\n/home/named\n");
     run(&ambient);
-    check_output(&ambient, "CapInh:\t0000000000000021\nCapPrm:\t0000000000000021\nCapEff:\t0000000000000021\nCapBnd:\t00000000000000"
+    check_output(&ambient, "CapInh:\t0000000000000021\nCapPrm:\t0000000000000021\nCapEff:"
+                           "\t0000000000000021\nCapBnd:\t00000000000000"
                            "21\nCapAmb:\t0000000000000021\nNoNewPrivs:\t1");
 }
 
 static void test_lacking(void **state)
 {
     struct run run_ = { .command = "true",
-        .process = ",\"capabilities\":{\"permitted\":[\"CAP_SYS_RESOURCE\"],\"effective\":[\"CAP_SYS_RESOURCE\"],"
+        .process = ",\"capabilities\":{\"permitted\":[\"CAP_SYS_RESOURCE\"],\"effective\":[\"CAP_SYS_"
+                   "RESOURCE\"],"
                    "\"bounding\":[\"CAP_SYS_RESOURCE\"]}" };
     uint64_t bounding = 0;
 
@@ -455,7 +468,8 @@ static void test_start(void **state)
         .outside = true,
         .lock = true,
         .created = check_waiting,
-        .rest = ",\"hooks\":{\"startContainer\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"cat >/hooked; pwd "
+        .rest = ",\"hooks\":{\"startContainer\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"cat "
+                ">/hooked; pwd "
                 ">>/hooked; env >>/hooked; ls /proc/self/fd | wc -l "
                 ">>/hooked\"],\"env\":[\"A=b\"]}]}" };
 
@@ -475,15 +489,17 @@ static void test_hooks(void **state)
     ",\"hooks\":{\"" kind "\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"" script "\"]" more "}]}"
     struct run create = { .command = "cat /from-hook /bound",
         .rest = HOOK("createContainer",
-                "cat >from-hook; pwd >>from-hook; echo bound >/tmp/test-child-bound; touch bound; mount --bind "
-                "/tmp/test-child-bound bound && echo $? >>from-hook", "") };
+                "cat >from-hook; pwd >>from-hook; echo bound >/tmp/test-child-bound; touch bound; mount "
+                "--bind "
+                "/tmp/test-child-bound bound && echo $? >>from-hook",
+                "") };
     struct run failing = { .command = "true",
         .rest = HOOK("createContainer", "echo first; echo last >&2; exit 3", "") };
     struct run slow = { .command = "true",
         .rest = HOOK("createContainer", "echo waiting; sleep 100 & sleep 100", ",\"timeout\":1") };
     struct run loud = { .command = "true",
-        .rest = HOOK("createContainer",
-                "head -c 10000000 /dev/zero | tr '\\\\000' x; echo end; exit 1", "") };
+        .rest = HOOK(
+                "createContainer", "head -c 10000000 /dev/zero | tr '\\\\000' x; echo end; exit 1", "") };
     struct run left = { .command = "echo ok", .rest = HOOK("createContainer", "sleep 3 &", "") };
     struct run missing = { .command = "true",
         .rest = ",\"hooks\":{\"createContainer\":[{\"path\":\"/nowhere\"}]}" };
@@ -543,8 +559,8 @@ static void test_seccomp(void **state)
 {
     static const struct sock_filter no_mkdir[] = FILTER(SYS_mkdir, SECCOMP_RET_ERRNO | 71);
     static const struct sock_filter notify[] = FILTER(SYS_mkdir, SECCOMP_RET_USER_NOTIF);
-    static const char *const processes[] = { ",\"noNewPrivileges\":true", "", ",\"user\":{\"uid\":1234,\"gid\":5}",
-        ",\"noNewPrivileges\":true,\"user\":{\"uid\":1234,\"gid\":5}" };
+    static const char *const processes[] = { ",\"noNewPrivileges\":true", "",
+        ",\"user\":{\"uid\":1234,\"gid\":5}", ",\"noNewPrivileges\":true,\"user\":{\"uid\":1234,\"gid\":5}" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(processes); i++) {
@@ -572,13 +588,14 @@ static void test_seccomp(void **state)
 
 static void test_resources(void **state)
 {
-    struct run run_ = { .command = "ulimit -n; cat /proc/self/oom_score_adj; cat /proc/self/keys 2>/dev/null | grep -c "
-                                   "_ses.t; uname -m; cat /proc/self/sched | grep -E 'policy'; hostname",
+    struct run run_ = { .command = "ulimit -n; cat /proc/self/oom_score_adj; grep -c _ses.t /proc/keys; "
+                                   "uname -m; cat /proc/self/sched | grep -E 'policy'; hostname",
         .keyring = "_ses.t",
         .linux_ = ",{\"type\":\"pid\"},{\"type\":\"uts\"}],\"personality\":{\"domain\":\"LINUX32\"},\"x\":[0",
         .rest = ",\"hostname\":\"named\"",
         .process = ",\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":100,\"hard\":200}],\"oomScoreAdj\":77,"
-                   "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\",\"priority\":5},\"scheduler\":{\"policy\":\"SCHED_"
+                   "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\",\"priority\":5},\"scheduler\":{\"policy\":"
+                   "\"SCHED_"
                    "BATCH\",\"nice\":3}" };
 
     (void)state;
@@ -590,7 +607,8 @@ static void test_resources(void **state)
 static void test_time(void **state)
 {
     struct run run_ = { .command = "cut -d. -f1 /proc/uptime; cat /proc/self/timens_offsets",
-        .linux_ = ",{\"type\":\"pid\"},{\"type\":\"time\"}],\"timeOffsets\":{\"boottime\":{\"secs\":1000000000}},\"x\":["
+        .linux_ = ",{\"type\":\"pid\"},{\"type\":\"time\"}],\"timeOffsets\":{\"boottime\":{\"secs\":"
+                  "1000000000}},\"x\":["
                   "0" };
 
     (void)state;
@@ -600,7 +618,8 @@ static void test_time(void **state)
 }
 
 #define MAPS                                                                                                 \
-    "],\"uidMappings\":[{\"containerID\":0,\"hostID\":100000,\"size\":65536}],\"gidMappings\":[{\"containerID\":" \
+    "],\"uidMappings\":[{\"containerID\":0,\"hostID\":100000,\"size\":65536}],\"gidMappings\":[{"            \
+    "\"containerID\":"                                                                                       \
     "0,\"hostID\":100000,\"size\":65536}],\"x\":[0"
 
 static void test_user(void **state)
@@ -608,7 +627,8 @@ static void test_user(void **state)
     struct run simple = { .command = "cat /proc/self/uid_map; echo $$; ip link show lo",
         .linux_ = ",{\"type\":\"pid\"},{\"type\":\"user\"},{\"type\":\"network\"},{\"type\":\"ipc\"}" MAPS };
     struct run late = { .command = "cat /proc/self/uid_map; echo $$; readlink /proc/self/ns/net",
-        .linux_ = ",{\"type\":\"pid\"},{\"type\":\"user\"},{\"type\":\"network\",\"path\":\"/proc/1/ns/net\"}" MAPS };
+        .linux_ = ",{\"type\":\"pid\"},{\"type\":\"user\"},{\"type\":\"network\",\"path\":\"/proc/self/ns/"
+                  "net\"}" MAPS };
 
     (void)state;
     run(&simple);
@@ -656,7 +676,8 @@ static void test_paths(void **state)
 
     (void)state;
     assert_true(asprintf(&paths,
-                        ",{\"type\":\"user\",\"path\":\"/proc/%d/ns/user\"},{\"type\":\"pid\",\"path\":\"/proc/%d/ns/"
+                        ",{\"type\":\"user\",\"path\":\"/proc/%d/ns/user\"},{\"type\":\"pid\",\"path\":\"/"
+                        "proc/%d/ns/"
                         "pid_for_children\"},{\"type\":\"ipc\",\"path\":\"/proc/%d/ns/"
                         "ipc\"},{\"type\":\"network\",\"path\":\"/proc/%d/ns/net\"},{\"type\":\"uts\"}",
                         holder, holder, holder, holder) > 0);
@@ -664,7 +685,8 @@ static void test_paths(void **state)
     by_path.rest = ",\"hostname\":\"inside\"";
     run(&by_path);
     check_output(&by_path, "100000      65536\npid 2\ninside\n");
-    assert_true(asprintf(&own, ",{\"type\":\"user\",\"path\":\"/proc/%d/ns/user\"},{\"type\":\"pid\"}", getpid()) > 0);
+    assert_true(asprintf(&own, ",{\"type\":\"user\",\"path\":\"/proc/%d/ns/user\"},{\"type\":\"pid\"}",
+                        getpid()) > 0);
     ours.linux_ = own;
     run(&ours);
     check_output(&ours, "pid 1\n");
@@ -676,8 +698,8 @@ static void test_paths(void **state)
 
 static void copy_busybox(void)
 {
-    static const char *const names[] = { "sh", "cat", "grep", "ls", "wc", "pwd", "env", "mkdir", "uname", "hostname",
-        "readlink", "cut", "ip", "sleep", "echo", "true" };
+    static const char *const names[] = { "sh", "cat", "grep", "ls", "wc", "pwd", "env", "mkdir", "uname",
+        "hostname", "readlink", "cut", "ip", "sleep", "echo", "true" };
     char command[256];
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -696,7 +718,8 @@ static int set_up(void **state)
         uid_t owner;
     } directories[] = { { "", 0755, 0 }, { "bin", 0755, 0 }, { "proc", 0755, 0 }, { "etc", 0755, 0 },
         { "dev", 0755, 0 }, { "tmp", 01777, 0 }, { "private", 0700, 1234 }, { "roots", 0700, 0 } };
-    static const char passwd[] = "root:x:0:0::/root:/bin/sh\n1234:x:0:0::/wrong:\nnamed:x:1234:5::/home/named:\n";
+    static const char passwd[] =
+            "root:x:0:0::/root:/bin/sh\n1234:x:0:0::/wrong:\nnamed:x:1234:5::/home/named:\n";
     char path[128];
     int fd;
 
