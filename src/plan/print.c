@@ -404,11 +404,11 @@ static void print_host(const struct lc_plan *plan, struct buffer *out)
     end_line(out, config->namespaces != 0 ? "/namespaces" : "");
     if (plan->makes_network)
         buffer_text(out, "host  make NEWNET  [/namespaces]\n");
-    for (size_t i = 0; plan->map_ids && i < config->n_uid_mappings; i++)
+    for (size_t i = 0; (plan->map_ids || plan->maps_late) && i < config->n_uid_mappings; i++)
         buffer_printf(out, "host  uid-map %u %u %u  [/uid_mappings/%zu]\n",
                 config->uid_mappings[i].container_id, config->uid_mappings[i].host_id,
                 config->uid_mappings[i].size, i);
-    for (size_t i = 0; plan->map_ids && i < config->n_gid_mappings; i++)
+    for (size_t i = 0; (plan->map_ids || plan->maps_late) && i < config->n_gid_mappings; i++)
         buffer_printf(out, "host  gid-map %u %u %u  [/gid_mappings/%zu]\n",
                 config->gid_mappings[i].container_id, config->gid_mappings[i].host_id,
                 config->gid_mappings[i].size, i);

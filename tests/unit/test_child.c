@@ -68,7 +68,7 @@ static char *make_config(const struct run *run)
                 "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"x\"],"
                 "\"env\":["
                 "\"PATH=/bin\"]%s%s%s},\"mounts\":[{\"destination\":\"/"
-                "proc\",\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{\"namespaces\":[{\"type\":"
+                "proc\",\"type\":\"proc\",\"source\":\"proc\"},{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],\"linux\":{\"namespaces\":[{\"type\":"
                 "\"mount\"}%s]}%s}",
                 strstr(process, "\"cwd\"") == NULL ? ",\"cwd\":\"/\"" : "",
                 strstr(process, "\"user\"") == NULL ? ",\"user\":{\"uid\":0,\"gid\":0}" : "", process,
