@@ -115,7 +115,7 @@ void plan_namespaces_oci(struct plan_request *request)
     request->user = new_user || (joined & NAMESPACE_BIT(NAMESPACE_USER)) != 0;
     request->mount = ((made | joined) & NAMESPACE_BIT(NAMESPACE_MNT)) != 0;
     late = request->user && joined != 0;
-    plan->map_ids = new_user;
+    plan->map_ids = new_user && !late;
     plan->maps_late = new_user && late;
     plan->makes_network = !request->user && (made & NAMESPACE_BIT(NAMESPACE_NET)) != 0;
     if (plan->makes_network)

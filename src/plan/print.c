@@ -395,23 +395,28 @@ static void print_host(const struct lc_plan *plan, struct buffer *out)
     struct printer printer = { plan, out };
 
     if (config->cgroups.present) {
-        buffer_printf(out, "host  cgroup %s/%s  [/cgroups]\n", config->cgroups.parent,
-                config->cgroups.name != NULL ? config->cgroups.name : "(generated)");
+        if (config->cgroups.oci)
+            buffer_printf(out, "host  cgroup %s  [%s]\n",
+                    config->cgroups.path != NULL ? config->cgroups.path : "(the id)",
+                    config->pointers->cgroups);
+        else
+            buffer_printf(out, "host  cgroup %s/%s  [/cgroups]\n", config->cgroups.parent,
+                    config->cgroups.name != NULL ? config->cgroups.name : "(generated)");
         print_host_limits(config, out);
     }
     buffer_text(out, "host  clone");
     print_namespaces(&printer, plan->clone_flags);
-    end_line(out, config->namespaces != 0 ? "/namespaces" : "");
+    end_line(out, config->namespaces != 0 ? config->pointers->namespaces : "");
     if (plan->makes_network)
-        buffer_text(out, "host  make NEWNET  [/namespaces]\n");
-    for (size_t i = 0; plan->map_ids && i < config->n_uid_mappings; i++)
-        buffer_printf(out, "host  uid-map %u %u %u  [/uid_mappings/%zu]\n",
-                config->uid_mappings[i].container_id, config->uid_mappings[i].host_id,
-                config->uid_mappings[i].size, i);
-    for (size_t i = 0; plan->map_ids && i < config->n_gid_mappings; i++)
-        buffer_printf(out, "host  gid-map %u %u %u  [/gid_mappings/%zu]\n",
-                config->gid_mappings[i].container_id, config->gid_mappings[i].host_id,
-                config->gid_mappings[i].size, i);
+        buffer_printf(out, "host  make NEWNET  [%s]\n", config->pointers->namespaces);
+    for (size_t i = 0; (plan->map_ids || plan->maps_late) && i < config->n_uid_mappings; i++)
+        buffer_printf(out, "host  uid-map %u %u %u  [%s/%zu]\n", config->uid_mappings[i].container_id,
+                config->uid_mappings[i].host_id, config->uid_mappings[i].size, config->pointers->uid_mappings,
+                i);
+    for (size_t i = 0; (plan->map_ids || plan->maps_late) && i < config->n_gid_mappings; i++)
+        buffer_printf(out, "host  gid-map %u %u %u  [%s/%zu]\n", config->gid_mappings[i].container_id,
+                config->gid_mappings[i].host_id, config->gid_mappings[i].size, config->pointers->gid_mappings,
+                i);
     for (size_t i = 0; i < config->n_networks; i++)
         if (config->networks[i].type == NETWORK_VETH)
             buffer_printf(out, "host  veth %s<random> on %s, other end %s  [%s]\n",

@@ -45,9 +45,9 @@ struct lc_plan {
     size_t n_given;
     uint32_t n_slots, flags;
     uint64_t clone_flags; /* for the spawn itself */
-    bool map_ids;         /* the parent has to write uid_map and gid_map */
-    bool makes_network;   /* the parent makes the network namespace while the child mounts, and sends it */
-    bool forks;           /* the process is a fork of the spawned child (join, or a pid namespace by path) */
+    bool map_ids; /* the parent has to write uid_map and gid_map, before the program of the child runs */
+    bool makes_network; /* the parent makes the network namespace while the child mounts, and sends it */
+    bool forks;         /* the process is a fork of the spawned child (join, or a pid namespace by path) */
     bool maps_late;   /* the user namespace is made by the child itself, after it has joined others: op MAP */
     bool hooks;       /* op HOOKS: PREPARED has to be answered */
     bool waits_start; /* op START: CREATED comes before READY */
