@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- config wire passwd record
+[ $# -gt 0 ] || set -- config oci wire passwd record
 out=${FUZZ_DIR:-/tmp/lc-fuzz}
 status=0
 
@@ -12,6 +12,7 @@ sources()
 {
     case $1 in
     config) echo src/config/*.c src/base/*.c ;;
+    oci) echo src/oci/*.c src/config/*.c src/base/*.c ;;
     wire) echo src/wire/*.c ;;
     passwd) echo src/init/passwd.c ;;
     record) echo src/container/record.c src/cgroups/*.c src/config/*.c src/base/*.c ;;

@@ -1,5 +1,5 @@
 /* IP and MAC addresses. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 

@@ -1,5 +1,5 @@
 /* capabilities (what the process keeps) and capabilities_mask (what it loses). */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -16,8 +16,7 @@ struct entry {
     bool keep;
 };
 
-/* "SYS_ADMIN" or "CAP_SYS_ADMIN" in any case; -1 when libcap does not know it. */
-static int capability_bit(const char *name)
+int capability_bit(const char *name)
 {
     char full[40];
     cap_value_t bit;

@@ -1,5 +1,5 @@
 /* cgroups: where the group is, and its limits as a table of ranges. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/buffer.h>
 #include <base/util.h>
@@ -61,8 +61,7 @@ static void read_limit(struct reader *reader, const struct node *node, void *tar
     complain_expected(reader, node, expected);
 }
 
-/* "0-3,5" */
-static bool is_cpu_list(const char *text)
+bool is_cpu_list(const char *text)
 {
     for (;;) {
         unsigned long range[2] = { 0, CPUS_MAX };

@@ -1,5 +1,5 @@
 /* What holds when a key is absent, and the container.json to start from. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 

@@ -1,5 +1,5 @@
 /* devices: nodes to make below the container's /dev. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 

@@ -1,6 +1,6 @@
 /* Objects: each member is looked up in a key table; what is not there is refused, with a guess at what was
  * meant. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/buffer.h>
 #include <base/util.h>

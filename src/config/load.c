@@ -1,5 +1,5 @@
 /* The only file of this room that touches the system: reads a configuration from a directory. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -35,8 +35,8 @@ static int read_all(int fd, char *text, size_t capacity, size_t *ret_length)
     return 0;
 }
 
-int config_load(int dirfd, const char *name, const char *file, const struct config_options *options,
-        struct lc_config **ret, struct lc_error **err)
+int config_read_file(int dirfd, const char *name, const char *file, const char *hint, char **ret_text,
+        size_t *ret_length, struct lc_error **err)
 {
     const struct error_site irregular = { .stage = "config", .object = file };
     CLEAN_FREE char *text = NULL;
@@ -47,8 +47,7 @@ int config_load(int dirfd, const char *name, const char *file, const struct conf
     /* Without O_NONBLOCK a FIFO in this place would hang us. */
     fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return raise_system(err, "openat", file,
-                errno == ENOENT ? "`nsinit spec > container.json` makes one to start from" : NULL);
+        return raise_system(err, "openat", file, errno == ENOENT ? hint : NULL);
     if (fstat(fd, &status) < 0)
         return raise_system(err, "fstat", file, NULL);
     if (!S_ISREG(status.st_mode))
@@ -61,5 +60,18 @@ int config_load(int dirfd, const char *name, const char *file, const struct conf
         return raise_system(err, "read", file, NULL);
     if (length > (size_t)status.st_size && length <= TEXT_MAX)
         return error_raise(err, &irregular, "the file changed while it was read");
-    return config_parse(text, length, file, options, ret, err);
+    *ret_text = TAKE_POINTER(text);
+    *ret_length = length;
+    return 0;
+}
+
+int config_load(int dirfd, const char *name, const char *file, const struct config_options *options,
+        struct lc_config **ret, struct lc_error **err)
+{
+    CLEAN_FREE char *text = NULL;
+    size_t length = 0;
+    int r = config_read_file(
+            dirfd, name, file, "`nsinit spec > container.json` makes one to start from", &text, &length, err);
+
+    return r < 0 ? r : config_parse(text, length, file, options, ret, err);
 }

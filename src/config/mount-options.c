@@ -1,6 +1,6 @@
 /* `options` of a mount: mount(8)'s words and OCI's, as one table. What is not in it belongs to the file
  * system. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/buffer.h>
 #include <base/util.h>
@@ -8,7 +8,15 @@
 #include <linux/mount.h>
 #include <string.h>
 
-enum option_kind { OPTION_FLAG, OPTION_BIND, OPTION_RBIND, OPTION_REFUSED };
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_BIND,
+    OPTION_RBIND,
+    OPTION_REMOUNT,
+    OPTION_IDMAP,
+    OPTION_RIDMAP,
+    OPTION_COPY_UP,
+};
 
 struct option {
     const char *name;
@@ -74,10 +82,10 @@ static const struct option options[] = {
     PROPAGATION("slave", MS_SLAVE),
     PROPAGATION("shared", MS_SHARED),
     PROPAGATION("unbindable", MS_UNBINDABLE),
-    { "remount", .kind = OPTION_REFUSED },
-    { "idmap", .kind = OPTION_REFUSED },
-    { "ridmap", .kind = OPTION_REFUSED },
-    { "tmpcopyup", .kind = OPTION_REFUSED },
+    { "remount", .kind = OPTION_REMOUNT },
+    { "idmap", .kind = OPTION_IDMAP },
+    { "ridmap", .kind = OPTION_RIDMAP },
+    { "tmpcopyup", .kind = OPTION_COPY_UP },
 };
 /* clang-format on */
 
@@ -95,9 +103,17 @@ static void apply(const struct option *option, struct config_mount *mount)
     mount->attr_set = (mount->attr_set & ~option->attr_clear) | option->attr_set;
     mount->attr_clear = (mount->attr_clear & ~option->attr_set) | option->attr_clear;
     mount->super_flags = (mount->super_flags & ~option->super_clear) | option->super_set;
+    mount->super_clear = (mount->super_clear & ~option->super_set) | option->super_clear;
     mount->recursive_attr |= option->recursive;
-    if (option->propagation != 0)
+    /* A slave can be shared as well; of all others each undoes what was before it. */
+    if ((option->propagation & MS_SHARED) != 0 && (mount->propagation & MS_SLAVE) != 0)
+        mount->propagation |= option->propagation;
+    else if (option->propagation != 0)
         mount->propagation = option->propagation;
+    mount->remount |= option->kind == OPTION_REMOUNT;
+    mount->copy_up |= option->kind == OPTION_COPY_UP;
+    mount->idmap |= option->kind == OPTION_IDMAP || option->kind == OPTION_RIDMAP;
+    mount->recursive_idmap |= option->kind == OPTION_RIDMAP;
 }
 
 /* The words for the file system are joined by commas, so one of them must not smuggle in another. */
@@ -116,13 +132,13 @@ static bool has_bare_comma(const char *word)
     return quoted;
 }
 
-static bool is_word(const char *word)
+/* config.json's engines join what they like, and the specification asks to hand it on. */
+static bool is_word(const struct reader *reader, const char *word)
 {
-    return word != NULL && *word != '\0' && !has_bare_comma(word);
+    return word != NULL && *word != '\0' && (reader->oci || !has_bare_comma(word));
 }
 
-static void read_word(struct reader *reader, const struct node *node, const char *word,
-        struct config_mount *mount, bool *bind, struct buffer *data)
+static void read_word(const char *word, struct config_mount *mount, bool *bind, struct buffer *data)
 {
     const struct option *option = find_option(word);
 
@@ -130,9 +146,6 @@ static void read_word(struct reader *reader, const struct node *node, const char
         buffer_printf(data, "%s%s", data->length > 0 ? "," : "", word);
         return;
     }
-    if (option->kind == OPTION_REFUSED)
-        complain(reader, node, "the mount option %s is not supported by this version of libcontainer",
-                quote(reader, word));
     if (option->kind == OPTION_BIND || option->kind == OPTION_RBIND) {
         *bind = true;
         mount->recursive_bind = option->kind == OPTION_RBIND;
@@ -146,9 +159,9 @@ static void refuse_on_bind(struct reader *reader, const struct node *node)
     for (size_t i = 0; i < json_array_size(node->json); i++) {
         struct node item = node_item(node, i);
         const char *word = json_string_value(item.json);
-        const struct option *option = is_word(word) ? find_option(word) : NULL;
+        const struct option *option = is_word(reader, word) ? find_option(word) : NULL;
 
-        if (is_word(word) && (option == NULL || option->super_set != 0))
+        if (is_word(reader, word) && (option == NULL || option->super_set != 0))
             complain(reader, &item, "the option %s belongs to a file system, and a bind mount makes none",
                     quote(reader, word));
     }
@@ -165,9 +178,9 @@ void read_mount_options(
         struct node item = node_item(node, i);
         const char *word = json_string_value(item.json);
 
-        if (is_word(word))
-            read_word(reader, &item, word, mount, bind, &data);
-        else
+        if (is_word(reader, word))
+            read_word(word, mount, bind, &data);
+        else if (!reader->oci || word == NULL)
             complain_expected(reader, &item, "one mount option");
     }
     if (*bind) {
@@ -179,4 +192,14 @@ void read_mount_options(
     }
     reader->no_memory |= data.failed;
     buffer_done(&data);
+}
+
+size_t mount_option_count(void)
+{
+    return ARRAY_SIZE(options);
+}
+
+const char *mount_option_name(size_t index)
+{
+    return options[index].name;
 }

@@ -1,5 +1,5 @@
 /* mounts: recursive binds as in the README, or with `type` and `options` anything that mount(8) can do. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -45,6 +45,8 @@ static void finish_source(
     struct node source = node_member(node, "source");
 
     if (bind) {
+        if (source.json == NULL && mount->remount)
+            return;
         if (require_key(reader, node, "source"))
             read_absolute_path(reader, &source, &mount->source);
     } else if (source.json != NULL) {
@@ -52,6 +54,19 @@ static void finish_source(
     } else {
         mount->source = mount->type;
     }
+}
+
+static void check_kind(
+        struct reader *reader, const struct node *node, bool bind, const struct config_mount *mount)
+{
+    struct node options = node_member(node, "options");
+
+    if (mount->copy_up && (bind || mount->type == NULL || strcmp(mount->type, "tmpfs") != 0))
+        complain(reader, &options, "the option \"tmpcopyup\" needs the type \"tmpfs\"");
+    if (mount->idmap && !bind)
+        complain(reader, &options, "only a bind mount can have its ids mapped");
+    if (mount->idmap && mount->remount)
+        complain(reader, &options, "the ids of a mount that is there cannot be mapped any more");
 }
 
 static void finish_writable(struct reader *reader, const struct node *node, const struct draft *draft,
@@ -117,6 +132,7 @@ static void read_mount(struct reader *reader, const struct node *node, struct co
         mount->type = "bind";
     (void)require_key(reader, node, "destination");
     finish_source(reader, node, bind, mount);
+    check_kind(reader, node, bind, mount);
     finish_writable(reader, node, &draft, plain_bind, mount);
     finish_private(reader, node, &draft, mount);
 }

@@ -1,5 +1,5 @@
 /* namespaces, uid_mappings, gid_mappings. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -10,14 +10,14 @@
 #define MAPPINGS_MAX 340 /* UID_GID_MAP_MAX_EXTENTS */
 
 const struct config_namespace_name config_namespaces[NAMESPACE_MAX_] = {
-    [NAMESPACE_MNT] = { "NEWNS", "mnt", CLONE_NEWNS },
-    [NAMESPACE_UTS] = { "NEWUTS", "uts", CLONE_NEWUTS },
-    [NAMESPACE_IPC] = { "NEWIPC", "ipc", CLONE_NEWIPC },
-    [NAMESPACE_PID] = { "NEWPID", "pid", CLONE_NEWPID },
-    [NAMESPACE_NET] = { "NEWNET", "net", CLONE_NEWNET },
-    [NAMESPACE_USER] = { "NEWUSER", "user", CLONE_NEWUSER },
-    [NAMESPACE_CGROUP] = { "NEWCGROUP", "cgroup", CLONE_NEWCGROUP },
-    [NAMESPACE_TIME] = { "NEWTIME", "time", CLONE_NEWTIME },
+    [NAMESPACE_MNT] = { "NEWNS", "mount", "mnt", CLONE_NEWNS },
+    [NAMESPACE_UTS] = { "NEWUTS", "uts", "uts", CLONE_NEWUTS },
+    [NAMESPACE_IPC] = { "NEWIPC", "ipc", "ipc", CLONE_NEWIPC },
+    [NAMESPACE_PID] = { "NEWPID", "pid", "pid", CLONE_NEWPID },
+    [NAMESPACE_NET] = { "NEWNET", "network", "net", CLONE_NEWNET },
+    [NAMESPACE_USER] = { "NEWUSER", "user", "user", CLONE_NEWUSER },
+    [NAMESPACE_CGROUP] = { "NEWCGROUP", "cgroup", "cgroup", CLONE_NEWCGROUP },
+    [NAMESPACE_TIME] = { "NEWTIME", "time", "time", CLONE_NEWTIME },
 };
 
 /* One entry, in either form. */
@@ -118,7 +118,7 @@ static void require_one_of(struct reader *reader, const struct node *node, const
         complain_key(reader, &second, NULL, "\"%s\" and \"%s\" mean the same: give one of them", ours, oci);
 }
 
-static void check_mapping(
+void check_mapping(
         struct reader *reader, const struct node *node, const struct config_mapping *all, size_t index)
 {
     const struct config_mapping *mapping = &all[index];

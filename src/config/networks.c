@@ -1,5 +1,5 @@
 /* networks: a table of strategies; each row says which keys it has and what it checks at the end. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 

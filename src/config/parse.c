@@ -1,5 +1,5 @@
 /* The entry: the table of top-level keys, and the life of a configuration. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -54,7 +54,7 @@ static void read_tree(struct reader *reader)
     json_decref(tree);
 }
 
-static struct lc_config *config_new(const char *text, size_t length, const char *file)
+struct lc_config *config_new(const char *text, size_t length, const char *file)
 {
     static const char *const no_environment[] = { NULL };
     struct lc_config *config = calloc(1, sizeof(*config));
@@ -76,9 +76,19 @@ static struct lc_config *config_new(const char *text, size_t length, const char 
     return config;
 }
 
-static void config_free_pointer(struct lc_config **config)
+void config_free_pointer(struct lc_config **config)
 {
     config_free(*config);
+}
+
+int config_check_length(const char *text, size_t length, const char *file, struct lc_error **err)
+{
+    struct error_site site = { .stage = "config", .file = file, .pointer = "" };
+
+    if (length <= TEXT_MAX)
+        return 0;
+    position_line(text, TEXT_MAX, &site.line, &site.column);
+    return error_raise(err, &site, "larger than 4 MiB");
 }
 
 int config_parse(const char *text, size_t length, const char *file, const struct config_options *options,
@@ -87,13 +97,10 @@ int config_parse(const char *text, size_t length, const char *file, const struct
     const struct error_site no_memory = { .stage = "config", .file = file, .errnum = ENOMEM };
     CLEANUP(config_free_pointer) struct lc_config *config = NULL;
     struct reader reader = { .err = err, .lenient = options != NULL && options->lenient };
+    int r = config_check_length(text, length, file, err);
 
-    if (length > TEXT_MAX) {
-        struct error_site site = { .stage = "config", .file = file, .pointer = "" };
-
-        position_line(text, TEXT_MAX, &site.line, &site.column);
-        return error_raise(err, &site, "larger than 4 MiB");
-    }
+    if (r < 0)
+        return r;
     config = config_new(text, length, file);
     if (config == NULL)
         return error_raise(err, &no_memory, NULL);

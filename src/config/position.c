@@ -1,7 +1,7 @@
 /* Where things stand in the text. jansson builds the tree but forgets positions; they are needed only when
  * something is wrong, so they are found again by this scanner, which trusts nothing and never fails on broken
  * text. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/buffer.h>
 #include <base/util.h>
@@ -248,6 +248,11 @@ void position_line(const char *text, size_t offset, int *ret_line, int *ret_colu
         }
     *ret_line = line;
     *ret_column = (int)(offset - start) + 1;
+}
+
+int position_of_value(const char *text, size_t length, const char *pointer, size_t *ret_offset)
+{
+    return locate(text, length, pointer, false, ret_offset);
 }
 
 int config_locate(const char *text, size_t length, const char *pointer, int *ret_line, int *ret_column)

@@ -1,5 +1,5 @@
 /* Keys about the process itself: names, environment, identity, labels. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 

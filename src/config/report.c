@@ -1,5 +1,5 @@
 /* Complaints: what was expected, what was found, and where. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/buffer.h>
 #include <base/util.h>

@@ -1,5 +1,5 @@
 /* rlimits: [{type, soft, hard}]. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -34,18 +34,24 @@ static const struct {
     ROW(STACK),
 };
 
+bool rlimit_find(const char *name, int *ret_resource, const char **ret_name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(resources); i++)
+        if (strcasecmp(name, resources[i].name) == 0 ||
+                strcasecmp(name, resources[i].name + strlen("RLIMIT_")) == 0) {
+            *ret_resource = resources[i].resource;
+            *ret_name = resources[i].name;
+            return true;
+        }
+    return false;
+}
+
 static void read_type(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = json_string_value(node->json);
     struct config_rlimit *rlimit = target;
 
-    for (size_t i = 0; text != NULL && i < ARRAY_SIZE(resources); i++)
-        if (strcasecmp(text, resources[i].name) == 0 ||
-                strcasecmp(text, resources[i].name + strlen("RLIMIT_")) == 0) {
-            rlimit->name = resources[i].name;
-            rlimit->resource = resources[i].resource;
-        }
-    if (rlimit->name == NULL)
+    if (text == NULL || !rlimit_find(text, &rlimit->resource, &rlimit->name))
         complain_expected(reader, node, "the name of a resource limit, like \"RLIMIT_NOFILE\"");
 }
 

@@ -1,5 +1,5 @@
 /* routes of a network: [{destination, gateway, source, metric}]. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 

@@ -1,5 +1,5 @@
 /* What one key demands of another; checked when all of them are read. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -56,6 +56,15 @@ static bool asks_gid_mappings(const struct lc_config *config)
     return config->n_gid_mappings > 0;
 }
 
+static bool asks_idmap(const struct lc_config *config)
+{
+    for (size_t i = 0; i < config->n_mounts; i++)
+        if (config->mounts[i].idmap && !config->mounts[i].remount &&
+                strcmp(config->mounts[i].type, "bind") == 0)
+            return true;
+    return false;
+}
+
 static const struct rule {
     const char *key;
     enum config_namespace needs;
@@ -65,6 +74,7 @@ static const struct rule {
     { "hostname", NAMESPACE_UTS, asks_hostname, "the host would be renamed" },
     { "domainname", NAMESPACE_UTS, asks_domainname, "the host would be renamed" },
     { "mounts", NAMESPACE_MNT, asks_mounts, "the host would be mounted upon" },
+    { "mounts", NAMESPACE_USER, asks_idmap, "there are no mappings for \"idmap\"" },
     { "readonly_fs", NAMESPACE_MNT, asks_readonly_fs, "the host's root would change" },
     { "no_pivot_root", NAMESPACE_MNT, asks_no_pivot_root, "the host's root would change" },
     { "masked_paths", NAMESPACE_MNT, asks_masked_paths, "the host's paths would be hidden" },

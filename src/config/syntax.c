@@ -1,5 +1,5 @@
 /* From text to tree. jansson finds what is not JSON; this file says where that is. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -62,6 +62,88 @@ static bool is_blank(const char *text, size_t length)
     return true;
 }
 
+/* jansson's integers end at 2^63-1, but limits and masks go on to 2^64-1. Such a number becomes a real of the same
+ * length and about the same value, so that all positions stay; get_unsigned reads it from the text. */
+static bool widen(char *number, size_t length)
+{
+    char *end;
+
+    errno = 0;
+    if (length < 19 || length > 20 || *number == '-' ||
+            strtoull(number, &end, 10) <= (unsigned long long)INT64_MAX || errno != 0 ||
+            end != number + length)
+        return false;
+    number[length - 2] = 'e';
+    number[length - 1] = (char)('0' + 2);
+    return true;
+}
+
+/* A copy of the text with all such numbers replaced; NULL when there are none. */
+static char *widen_all(struct reader *reader)
+{
+    size_t length = reader->config->length;
+    char *copy = malloc(length + 1);
+    bool inside = false, any = false;
+
+    if (copy == NULL) {
+        reader->no_memory = true;
+        return NULL;
+    }
+    memcpy(copy, reader->config->text, length);
+    copy[length] = '\0';
+    for (size_t i = 0; i < length; i++) {
+        size_t size;
+
+        if (copy[i] == '"')
+            inside = !inside;
+        if (copy[i] == '\\' && inside)
+            i++;
+        if (inside || copy[i] < '0' || copy[i] > '9')
+            continue;
+        size = strspn(copy + i, "0123456789+-.eE");
+        any |= widen(copy + i, size);
+        i += size - 1;
+    }
+    if (!any) {
+        free(copy);
+        copy = NULL;
+    }
+    return copy;
+}
+
+static json_t *load_wide(struct reader *reader, json_error_t *error)
+{
+    CLEAN_FREE char *copy = widen_all(reader);
+
+    if (copy == NULL)
+        return NULL;
+    return json_loadb(copy, reader->config->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);
+}
+
+/* Go's encoders write null for what is not there. */
+static void drop_nulls(json_t *json)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    void *next;
+
+    if (json_is_object(json)) {
+        json_object_foreach_safe(json, next, key, value)
+        {
+            if (json_is_null(value))
+                (void)json_object_del(json, key);
+            else
+                drop_nulls(value); /* at most DEPTH_MAX deep */
+        }
+    } else if (json_is_array(json)) {
+        json_array_foreach(json, i, value)
+        {
+            drop_nulls(value);
+        }
+    }
+}
+
 json_t *syntax_load(struct reader *reader)
 {
     const struct lc_config *config = reader->config;
@@ -79,7 +161,11 @@ json_t *syntax_load(struct reader *reader)
         return NULL;
     }
     tree = json_loadb(config->text, config->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (tree == NULL)
+    if (tree == NULL && reader->oci && json_error_code(&error) == json_error_numeric_overflow)
+        tree = load_wide(reader, &error);
+    if (tree == NULL && !reader->no_memory)
         complain_syntax(reader, &error);
+    if (reader->oci)
+        drop_nulls(tree);
     return tree;
 }

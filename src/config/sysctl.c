@@ -1,5 +1,5 @@
 /* sysctl: only what belongs to a namespace that the container has of its own; anything else is the host's. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/util.h>
 
@@ -70,6 +70,11 @@ static bool is_clean(const char *path)
     }
 }
 
+static bool has_own(const struct lc_config *config, enum config_namespace which)
+{
+    return (config->namespaces & NAMESPACE_BIT(which)) != 0 || config->oci.namespace_paths[which] != NULL;
+}
+
 static bool check_key(struct reader *reader, const struct node *node, const char *path)
 {
     const struct owner *owner = find_owner(path);
@@ -82,9 +87,11 @@ static bool check_key(struct reader *reader, const struct node *node, const char
                 "possible are net.*, fs.mqueue.*, kernel.msg*, kernel.sem*, kernel.shm*, kernel.hostname and "
                 "kernel.domainname",
                 "%s does not belong to a namespace: it would change the host", quote(reader, node->key));
-    } else if (!reader->namespaces_bad && !(reader->config->namespaces & NAMESPACE_BIT(owner->namespace))) {
+    } else if (!reader->namespaces_bad && !has_own(reader->config, owner->namespace)) {
         complain_key(reader, node, NULL, "%s needs the namespace %s: without it the host would change",
-                quote(reader, node->key), config_namespaces[owner->namespace].key);
+                quote(reader, node->key),
+                reader->oci ? config_namespaces[owner->namespace].oci
+                            : config_namespaces[owner->namespace].key);
     } else {
         return true;
     }
@@ -96,7 +103,7 @@ static const char *get_value(struct reader *reader, const struct node *node)
     const char *text = json_string_value(node->json);
     char number[32];
 
-    if (json_is_integer(node->json)) {
+    if (json_is_integer(node->json) && !reader->oci) {
         (void)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(node->json));
         return keep(reader, number);
     }
@@ -104,7 +111,7 @@ static const char *get_value(struct reader *reader, const struct node *node)
         if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
             text = NULL;
     if (text == NULL || *text == '\0') {
-        complain_expected(reader, node, "an integer or a line of text");
+        complain_expected(reader, node, reader->oci ? "a line of text" : "an integer or a line of text");
         return NULL;
     }
     return keep(reader, text);

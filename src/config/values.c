@@ -1,5 +1,5 @@
 /* Nodes, key tables and typed getters. */
-#include "reader.h"
+#include <config/reader.h>
 
 #include <base/buffer.h>
 #include <base/util.h>
@@ -92,6 +92,38 @@ bool get_integer(struct reader *reader, const struct node *node, int64_t min, in
     else
         (void)snprintf(
                 expected, sizeof(expected), "an integer from %lld to %lld", (long long)min, (long long)max);
+    complain_expected(reader, node, expected);
+    return false;
+}
+
+/* What syntax.c had to make a real of, from the text. */
+static bool get_wide(struct reader *reader, const struct node *node, uint64_t *ret)
+{
+    const struct lc_config *config = reader->config;
+    size_t offset;
+    char *end;
+
+    if (!reader->oci || !json_is_real(node->json) || json_real_value(node->json) < (double)INT64_MAX ||
+            position_of_value(config->text, config->length, node_pointer(reader, node), &offset) < 0)
+        return false;
+    errno = 0;
+    *ret = strtoull(config->text + offset, &end, 10);
+    return errno == 0 && strchr(".eE", *end) == NULL;
+}
+
+bool get_unsigned(struct reader *reader, const struct node *node, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    json_int_t value = json_integer_value(node->json);
+    uint64_t number = (uint64_t)value;
+    char expected[96];
+
+    if (((json_is_integer(node->json) && value >= 0) || get_wide(reader, node, &number)) && number >= min &&
+            number <= max) {
+        *ret = number;
+        return true;
+    }
+    (void)snprintf(expected, sizeof(expected), "an integer from %llu to %llu", (unsigned long long)min,
+            (unsigned long long)max);
     complain_expected(reader, node, expected);
     return false;
 }

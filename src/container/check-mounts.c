@@ -84,6 +84,8 @@ static void check_mount(struct check *check, const struct config_mount *mount)
 {
     if (check->namespace_errors[NAMESPACE_MNT] != 0)
         check_say(check, mount->pointer, false, "needs NEWNS, which cannot be made here: see namespaces");
+    else if (mount->remount)
+        check_say(check, mount->pointer, true, "changes what is mounted there");
     else if (strcmp(mount->type, "bind") == 0)
         check_source(check, mount);
     else if (!type_known(mount->type))

@@ -1,5 +1,6 @@
 /* Descriptors that only the parent can open: trees behind directories closed to a user namespace, namespaces, terminals. */
 #include "container.h"
+#include "idmap.h"
 
 #include <base/util.h>
 #include <lcsys/syscalls.h>
@@ -22,7 +23,8 @@ static int open_one(
     (void)snprintf(path, size, "%s", given->path != NULL ? given->path : "");
     switch (given->kind) {
     case GIVEN_TREE:
-        return sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        return sys_open_tree(
+                AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (given->flat ? 0 : AT_RECURSIVE));
     case GIVEN_NAMESPACE:
         if (given->path == NULL)
             (void)snprintf(path, size, "/proc/%d/ns/%s", (int)init, config_namespaces[given->namespace].proc);
@@ -75,6 +77,14 @@ int given_open(
                             .syscall = plan->given[i].kind == GIVEN_TREE ? "open_tree" : "open",
                             .pointer = pointer != NULL && pointer[0] != '\0' ? pointer : NULL },
                     NULL);
+        }
+        if (plan->given[i].idmap) {
+            int r = idmap_mount(fds[i], plan->config, &plan->given[i], err);
+
+            if (r < 0) {
+                given_close(fds, plan->n_given);
+                return r;
+            }
         }
     }
     return 0;

@@ -66,3 +66,12 @@ int idmap_write(const struct lc_config *config, pid_t pid, struct lc_error **err
                 "/gid_mappings", err);
     return r;
 }
+
+int idmap_write_mappings(
+        const struct config_mappings *mappings, pid_t pid, const char *pointer, struct lc_error **err)
+{
+    int r = write_mappings(pid, "uid_map", mappings->uid, mappings->n_uid, geteuid(), pointer, err);
+
+    return r < 0 ? r
+                 : write_mappings(pid, "gid_map", mappings->gid, mappings->n_gid, getegid(), pointer, err);
+}

@@ -5,5 +5,10 @@
 
 /* Writes the maps of the process's new user namespace; without mappings in the configuration, 0 becomes the caller. */
 int idmap_write(const struct lc_config *config, pid_t pid, struct lc_error **err);
+int idmap_write_mappings(
+        const struct config_mappings *mappings, pid_t pid, const char *pointer, struct lc_error **err);
+/* idmap-mounts.c: maps the ids of a detached tree, as the mount or the container's user namespace says. */
+int idmap_mount(
+        int tree, const struct lc_config *config, const struct plan_given *given, struct lc_error **err);
 
 #endif

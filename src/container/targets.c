@@ -17,6 +17,50 @@ static void make_target(int rootfs, const char *path, enum path_missing kind)
     fd_close(&fd);
 }
 
+/* Under a mount that comes first the place is made in that, by the child. */
+static bool is_covered(const struct lc_config *config, size_t index)
+{
+    const char *destination = config->mounts[index].destination;
+
+    if (!config->from_oci)
+        return strncmp(destination, "/dev/", 5) == 0; /* on our own tmpfs */
+    for (size_t i = 0; i < index; i++) {
+        size_t length = strlen(config->mounts[i].destination);
+
+        if (strncmp(destination, config->mounts[i].destination, length) == 0 &&
+                (destination[length] == '/' || destination[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_file(const struct container *container, const struct config_mount *mount)
+{
+    CLEAN_FD int bundle = -EBADF;
+    struct stat st;
+
+    if (mount->type == NULL || strcmp(mount->type, "bind") != 0 || mount->source == NULL)
+        return false;
+    if (mount->source[0] != '/') /* it begins in the bundle */
+        bundle = openat(AT_FDCWD, container->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fstatat(bundle, mount->source, &st, 0) == 0 && !S_ISDIR(st.st_mode);
+}
+
+/* Devices where nothing is mounted: the child cannot make nodes, and binds the host's on these. */
+static void make_nodes(int rootfs, const struct lc_config *config)
+{
+    static const char *const nodes[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+        "/dev/tty", "/dev/console" };
+
+    for (size_t i = 0; i < config->n_mounts; i++)
+        if (strcmp(config->mounts[i].destination, "/dev") == 0)
+            return;
+    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+        make_target(rootfs, nodes[i], PATH_MAKE_FILE);
+    for (size_t i = 0; i < config->n_devices; i++)
+        make_target(rootfs, config->devices[i].path, PATH_MAKE_FILE);
+}
+
 int targets_make(const struct container *container, const struct lc_config *config, struct lc_error **err)
 {
     static const char *const always[] = { "/proc", "/sys", "/dev" };
@@ -30,18 +74,17 @@ int targets_make(const struct container *container, const struct lc_config *conf
                         .object = container->rootfs,
                         .errnum = errno },
                 NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+    for (size_t i = 0; !config->from_oci && i < ARRAY_SIZE(always); i++)
         make_target(rootfs, always[i], PATH_MAKE_DIRECTORY);
     for (size_t i = 0; i < config->n_mounts; i++) {
         const struct config_mount *mount = &config->mounts[i];
-        bool file = false;
-        struct stat st;
 
-        if (strncmp(mount->destination, "/dev/", 5) == 0)
-            continue; /* on our own tmpfs */
-        if (strcmp(mount->type, "bind") == 0)
-            file = stat(mount->source, &st) == 0 && !S_ISDIR(st.st_mode);
-        make_target(rootfs, mount->destination, file ? PATH_MAKE_FILE : PATH_MAKE_DIRECTORY);
+        if (is_covered(config, i) || mount->remount)
+            continue;
+        make_target(
+                rootfs, mount->destination, is_file(container, mount) ? PATH_MAKE_FILE : PATH_MAKE_DIRECTORY);
     }
+    if (config->from_oci)
+        make_nodes(rootfs, config);
     return 0;
 }

@@ -16,7 +16,7 @@
 
 /* Opens (or makes) the directory of `path`; *ret_name is the last component. Most are in /dev itself, which is ours alone
  * now and is opened once. */
-static int open_parent(struct init *init, const char *path, const char **ret_name)
+static int open_parent(struct init *init, const char *path, bool follow, const char **ret_name)
 {
     char directory[512];
     const char *slash = strrchr(path, '/');
@@ -30,7 +30,7 @@ static int open_parent(struct init *init, const char *path, const char **ret_nam
     *ret_name = slash + 1;
     if (init->dev >= 0 && strcmp(directory, "/dev") == 0)
         return init->dev;
-    fd = path_open(init->root, length > 0 ? directory : "/", PATH_MAKE_DIRECTORY, true);
+    fd = path_open(init->root, length > 0 ? directory : "/", PATH_MAKE_DIRECTORY, !follow);
     if (fd < 0)
         return init_fail(init, "openat2", directory, fd);
     if (strcmp(directory, "/dev") == 0)
@@ -54,16 +54,79 @@ static int make_node(int directory, const char *name, const struct wire_op *op)
     return mknodat(directory, name, (mode_t)op->number[0], (dev_t)op->number[1]) < 0 ? -errno : 0;
 }
 
+int init_host_device(struct init *init, const char *path, mode_t type, dev_t device)
+{
+    struct stat st;
+    int fd = openat(init->host_root, path + strspn(path, "/"), O_PATH | O_NOFOLLOW | O_CLOEXEC), r;
+
+    if (fd < 0)
+        return -errno;
+    r = fstat(fd, &st) < 0 ? -errno : 0;
+    if (r == 0 && ((st.st_mode & S_IFMT) != type || st.st_rdev != device))
+        r = -ENODEV;
+    if (r < 0)
+        (void)close(fd);
+    return r < 0 ? r : fd;
+}
+
+/* In a user namespace there are no new nodes; the host's own does as well. */
+static int bind_node(struct init *init, const char *path, const struct wire_op *op)
+{
+    struct bind_request request = { .destination = path };
+    int r, node = init_host_device(init, path, (mode_t)op->number[0] & S_IFMT, (dev_t)op->number[1]);
+
+    if (node < 0) {
+        init_detail(init, "a node cannot be made here, and the host has no such device at this path to bind");
+        return init_fail(init, "mknodat", path, node == -ENODEV ? -EPERM : node);
+    }
+    request.target = path_open(init->root, path, PATH_MAKE_FILE, false);
+    request.source = request.target < 0 ? request.target : init_source(init, node, "", false);
+    r = request.source < 0
+                ? init_fail(init, request.target < 0 ? "openat2" : "open_tree", path, request.source)
+                : init_bind(init, &request);
+    init_close(&request.source);
+    init_close(&request.target);
+    (void)close(node);
+    return r;
+}
+
+/* In a tree that is not ours: a device that is there already is the one, and anything else is not ours to remove. 1: it
+ * is bound, and belongs to the host. */
+static int keep_node(
+        struct init *init, int directory, const char *name, const char *path, const struct wire_op *op)
+{
+    mode_t mode = (mode_t)op->number[0];
+    dev_t device = (dev_t)op->number[1];
+    struct stat st;
+    int r = mknodat(directory, name, mode, device) < 0 ? -errno : 0;
+
+    if (r == -EPERM && !S_ISFIFO(mode)) {
+        r = bind_node(init, path, op);
+        return r < 0 ? r : 1;
+    }
+    if (r != -EEXIST)
+        return r < 0 ? init_fail(init, "mknodat", path, r) : 0;
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return init_fail(init, "fstatat", path, -errno);
+    if ((st.st_mode & S_IFMT) == (mode & S_IFMT) && (S_ISFIFO(mode) || st.st_rdev == device))
+        return 1;
+    init_detail(init, "the root file system has something else there");
+    return init_fail(init, "mknodat", path, r);
+}
+
 int step_device(struct init *init, const struct wire_op *op)
 {
     const char *path = init_text(init, op, 0), *name;
-    int directory = open_parent(init, path, &name), r;
+    bool keep = (op->number[0] & WIRE_KEEP) != 0;
+    int directory = open_parent(init, path, keep, &name), r;
 
     if (directory < 0)
         return directory;
-    r = make_node(directory, name, op);
+    r = keep ? keep_node(init, directory, name, path, op) : make_node(directory, name, op);
     if (r < 0)
         (void)init_fail(init, "mknodat", path, r);
+    else if (r > 0)
+        r = 0;
     else if ((op->number[2] | op->number[3]) != 0 &&
              fchownat(directory, name, (uid_t)op->number[2], (gid_t)op->number[3], AT_SYMLINK_NOFOLLOW) < 0)
         r = init_fail(init, "fchownat", path, -errno);
@@ -74,11 +137,12 @@ int step_device(struct init *init, const struct wire_op *op)
 int step_symlink(struct init *init, const struct wire_op *op)
 {
     const char *path = init_text(init, op, 1), *name;
-    int directory = open_parent(init, path, &name), r = 0;
+    bool keep = (op->number[0] & WIRE_KEEP) != 0;
+    int directory = open_parent(init, path, keep, &name), r = 0;
 
     if (directory < 0)
         return directory;
-    if (symlinkat(init_text(init, op, 0), directory, name) < 0)
+    if (symlinkat(init_text(init, op, 0), directory, name) < 0 && (!keep || errno != EEXIST))
         r = init_fail(init, "symlinkat", path, -errno);
     close_parent(init, directory);
     return r;
@@ -92,6 +156,8 @@ static int new_pty(struct init *init, int *ret_master, int *ret_slave)
     struct stat st;
     int unlock = 0, master, slave, pts = path_open(init->root, "/dev/pts", PATH_MUST_EXIST, true);
 
+    if (pts == -ENOENT)
+        init_detail(init, "a terminal is a pty of the devpts that is mounted there, and there is none");
     if (pts < 0)
         return init_fail(init, "openat2", "/dev/pts", pts);
     if (fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC) {

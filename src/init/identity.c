@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <linux/capability.h>
 #include <unistd.h>
 
 #define LINE_MAX_ 4096
@@ -22,6 +21,8 @@ struct reader {
     size_t have, at;
     bool skipping;
 };
+
+static struct reader database;
 
 static int refill(struct reader *reader)
 {
@@ -178,9 +179,46 @@ static int find_memberships(struct init *init, struct reader *reader, const char
     return r;
 }
 
+/* The sixth field. */
+static bool copy_home(const char *line, char *home, size_t size)
+{
+    size_t length;
+
+    for (int i = 0; i < 5; i++) {
+        line = strchr(line, ':');
+        if (line == NULL)
+            return false;
+        line++;
+    }
+    length = strcspn(line, ":");
+    if (length == 0 || length >= size)
+        return false;
+    memcpy(home, line, length);
+    home[length] = '\0';
+    return true;
+}
+
+bool init_find_home(struct init *init, uid_t uid, char *home, size_t size)
+{
+    struct passwd_line entry;
+    uint32_t op = init->failure.op;
+    const char *line;
+    bool found = false;
+
+    if (init->root < 0 || open_database(init, &database, "/etc/passwd") != 0) {
+        /* Nothing that the program could not live without. */
+        memset(&init->failure, 0, sizeof(init->failure));
+        init->failure.op = op;
+        return false;
+    }
+    while (!found && (line = next_line(&database)) != NULL)
+        found = passwd_parse(line, &entry) && entry.uid == uid && copy_home(line, home, size);
+    init_close(&database.fd);
+    return found;
+}
+
 int step_user(struct init *init, const struct wire_op *op)
 {
-    static struct reader reader;
     const char *user = init_text(init, op, 0), *group = init_text(init, op, 1);
     const uint32_t *extra = (const uint32_t *)(const void *)(init->blob + op->data);
     uint32_t number;
@@ -188,30 +226,24 @@ int step_user(struct init *init, const struct wire_op *op)
 
     init->uid = init->gid = 0;
     init->n_groups = 0;
+    init->group_list = init->groups;
+    /* Numbers are not looked up at all (CVE-2016-3697). */
+    if (op->number[0] != 0) {
+        init->uid = (uid_t)op->number[1];
+        init->gid = (gid_t)op->number[2];
+        init->group_list = extra;
+        init->n_groups = op->data_length / sizeof(*extra);
+        return 0;
+    }
     if (user != NULL)
-        r = find_user(init, &reader, user);
+        r = find_user(init, &database, user);
     if (r == 0 && group != NULL)
-        r = find_group(init, &reader, group);
+        r = find_group(init, &database, group);
     if (r == 0 && user != NULL && group == NULL && passwd_number(user, strlen(user), &number) < 0)
-        r = find_memberships(init, &reader, user);
+        r = find_memberships(init, &database, user);
     for (size_t i = 0; r == 0 && i < op->data_length / sizeof(*extra); i++)
         r = add_group(init, extra[i]);
     return r;
-}
-
-int step_bounding(struct init *init, const struct wire_op *op)
-{
-    uint64_t kept = op->number[0];
-
-    for (int cap = 0; cap < 64; cap++) {
-        if ((kept >> cap & 1) != 0)
-            continue;
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0)
-            break; /* beyond the last capability of this kernel */
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-            return init_fail(init, "prctl", "PR_CAPBSET_DROP", -errno);
-    }
-    return 0;
 }
 
 static int fail_id(struct init *init, const char *call, const char *kind, uint32_t id)
@@ -230,7 +262,7 @@ int step_identity(struct init *init, const struct wire_op *op)
     bool setgroups_denied = op->number[0] != 0;
     uid_t real, effective, saved;
 
-    if (syscall(SYS_setgroups, init->n_groups, init->groups) < 0 &&
+    if (syscall(SYS_setgroups, init->n_groups, init->group_list) < 0 &&
             !(setgroups_denied && init->n_groups == 0))
         return init_fail(init, "setgroups", NULL, -errno);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
@@ -245,37 +277,17 @@ int step_identity(struct init *init, const struct wire_op *op)
     return 0;
 }
 
-int step_capabilities(struct init *init, const struct wire_op *op)
-{
-    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    struct __user_cap_data_struct now[2], want[2];
-
-    if (syscall(SYS_capget, &header, now) < 0)
-        return init_fail(init, "capget", NULL, -errno);
-    for (int half = 0; half < 2; half++) {
-        /* An ordinary user has none after the exec; so none for the look-up of the command either. */
-        want[half].permitted =
-                init->uid != 0 ? 0 : now[half].permitted & (uint32_t)(op->number[0] >> (32 * half));
-        want[half].effective = want[half].permitted;
-        want[half].inheritable = 0;
-    }
-    if (syscall(SYS_capset, &header, want) < 0)
-        return init_fail(init, "capset", NULL, -errno);
-    /* Kernels before 4.3 have no ambient set: nothing to clear. */
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
-        return init_fail(init, "prctl", "PR_CAP_AMBIENT_CLEAR_ALL", -errno);
-    if (syscall(SYS_capget, &header, now) < 0 || memcmp(now, want, sizeof(now)) != 0)
-        return init_fail(init, "capget", "capabilities are not what was set", -EPERM);
-    /* The change of identity cleared it. */
-    init_follow_parent(init);
-    return 0;
-}
-
 int step_rlimit(struct init *init, const struct wire_op *op)
 {
     struct rlimit limit = { .rlim_cur = (rlim_t)op->number[1], .rlim_max = (rlim_t)op->number[2] };
 
-    if (setrlimit((int)op->number[0], &limit) < 0)
+    struct rlimit now;
+
+    if (setrlimit((int)op->number[0], &limit) == 0)
+        return 0;
+    /* Raising takes a right of the host's: who has it may have done it for us. */
+    if (errno != EPERM || getrlimit((int)op->number[0], &now) < 0 || now.rlim_cur != limit.rlim_cur ||
+            now.rlim_max != limit.rlim_max)
         return init_fail(init, "setrlimit", init_text(init, op, 0), -errno);
     return 0;
 }

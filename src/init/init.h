@@ -16,6 +16,8 @@
 struct init {
     const char *blob;
     const struct wire_plan *plan;
+    int socket;            /* to the parent, or, after START, to who started us */
+    bool orphan;           /* outlives its parent from here on */
     int host_root;         /* O_PATH of the host's "/", until detach-host; cwd while mounts are made */
     int root;              /* O_PATH of the container's "/" */
     int console;           /* slave of the console's pty, -1: none */
@@ -23,11 +25,16 @@ struct init {
     bool old_mounts;       /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
     bool masked_directory; /* the shared empty directory exists at mask_directory */
     int mask_directory;
-    int dev;          /* O_PATH of our fresh /dev, -1: not opened yet */
-    uint32_t ignored; /* signals 1..31 that the caller ignored: bit N-1 */
+    int dev;                   /* O_PATH of our fresh /dev, -1: not opened yet */
+    uint64_t root_propagation; /* MS_* that the root mount gets when the host is out of reach */
+    uint32_t ignored;          /* signals 1..31 that the caller ignored: bit N-1 */
     uid_t uid;
     gid_t gid, groups[INIT_GROUPS];
+    const gid_t *group_list; /* groups, or the plan's */
     size_t n_groups;
+    bool cwd_refused;             /* to root: the user has to try */
+    const struct wire_op *filter; /* SECCOMP, to be loaded by EXEC */
+    int output;                   /* of a hook that failed, rides along with ERROR; -1: none */
     int *slots;
     struct wire_message failure; /* filled by init_fail */
 };
@@ -65,11 +72,51 @@ int init_bind(struct init *init, const struct bind_request *request);
 /* Opens a bind source: a detached copy of the tree at `path` below `at`, or an O_PATH fd with old_mounts. */
 int init_source(struct init *init, int at, const char *path, bool recursive);
 
+/* mountinfo.c: the mounts of this namespace, parents first. */
+struct init_mount {
+    int id, parent;
+    const char *point, *type; /* as seen from "/" */
+};
+typedef int init_mount_visit(struct init *init, const struct init_mount *mount, void *data);
+int init_each_mount(struct init *init, init_mount_visit *visit, void *data); /* until one is not 0 */
+int init_mount_id(struct init *init, int fd);
+/* no-pivot.c: without a pivot what is below the new root stays mounted; its views of the kernel must not. */
+int init_hide_host(struct init *init);
+
+/* The MS_* kinds of propagation in `propagation`, one after the other. */
+int init_propagation(int mounted, uint64_t propagation);
+/* A mount that is there gets other attributes, and its file system other options. */
+int init_remount(struct init *init, const struct wire_op *op);
+/* What is below `below` (a directory) is copied into the new tmpfs on top of it. data: options of that. */
+int init_copy_up(struct init *init, int below, const char *destination, const char *data);
+/* The host's own device node at this path, proved to be that device; O_PATH, or -errno. */
+int init_host_device(struct init *init, const char *path, mode_t type, dev_t device);
+
+/* The mount's flags (MS_*) as they are, with what is asked changed. -errno. */
+long init_mount_flags(int mounted, uint64_t set, uint64_t clear);
 /* Kernels without mount_setattr: bind, remount every mount below. */
 int init_old_attributes(struct init *init, int mounted, const struct bind_request *request);
 
 /* What stands between us and the path: "/root lacks x for uid 1000 (mode 0700, owner 0:0)". */
 void init_diagnose_path(struct init *init, int at, const char *path, int errnum);
+/* Writes a file of the host's own procfs, which nothing in the container can have replaced. 0 or -errno. */
+int init_write_proc(const struct init *init, const char *path, const char *text);
+
+/* Hooks, one after the other. */
+struct hooks_run {
+    const struct wire_op *op; /* its data are the hooks */
+    int state;                /* their standard input; -1: none */
+    int directory;            /* or -1: */
+    const char *path;
+    bool keep_going; /* after one has failed; the first failure is the result */
+};
+int init_run_hooks(struct init *init, const struct hooks_run *run);
+/* Loads a filter; with NOTIFY, READY is said with it where it is the last call. */
+int init_load_filter(struct init *init, const struct wire_op *op);
+void init_reset_signals(const struct init *init);
+/* Out of the database of users: "/root". False: not to be found. */
+bool init_find_home(struct init *init, uid_t uid, char *home, size_t size);
+
 /* Why execve said ENOENT, EACCES or ENOEXEC for a path: interpreter, noexec, component. */
 void init_diagnose_exec(struct init *init, const char *path, int errnum);
 
@@ -85,6 +132,8 @@ init_step step_setns, step_unshare, step_join_network, step_become_root, step_jo
         step_device, step_symlink, step_console, step_sysctl, step_mask, step_readonly, step_label,
         step_oom_score, step_root_attributes, step_detach_host, step_chroot, step_wait, step_network,
         step_rlimit, step_session, step_user, step_bounding, step_identity, step_capabilities, step_umask,
-        step_cwd, step_no_new_privileges, step_exec;
+        step_cwd, step_no_new_privileges, step_map, step_time_offsets, step_keyring, step_hooks, step_command,
+        step_start, step_preserve, step_affinity, step_scheduler, step_io_priority, step_memory_policy,
+        step_personality, step_seccomp, step_run_hooks, step_done, step_exec;
 
 #endif

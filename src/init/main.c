@@ -48,6 +48,21 @@ static init_step *const steps[WIRE_OP_MAX_] = {
     [WIRE_OP_UMASK] = step_umask,
     [WIRE_OP_CWD] = step_cwd,
     [WIRE_OP_NO_NEW_PRIVILEGES] = step_no_new_privileges,
+    [WIRE_OP_MAP] = step_map,
+    [WIRE_OP_TIME_OFFSETS] = step_time_offsets,
+    [WIRE_OP_KEYRING] = step_keyring,
+    [WIRE_OP_HOOKS] = step_hooks,
+    [WIRE_OP_COMMAND] = step_command,
+    [WIRE_OP_START] = step_start,
+    [WIRE_OP_PRESERVE] = step_preserve,
+    [WIRE_OP_AFFINITY] = step_affinity,
+    [WIRE_OP_SCHEDULER] = step_scheduler,
+    [WIRE_OP_IO_PRIORITY] = step_io_priority,
+    [WIRE_OP_MEMORY_POLICY] = step_memory_policy,
+    [WIRE_OP_PERSONALITY] = step_personality,
+    [WIRE_OP_SECCOMP] = step_seccomp,
+    [WIRE_OP_RUN_HOOKS] = step_run_hooks,
+    [WIRE_OP_DONE] = step_done,
     [WIRE_OP_EXEC] = step_exec,
 };
 
@@ -71,9 +86,9 @@ void init_detail(struct init *init, const char *text)
 
 void init_follow_parent(const struct init *init)
 {
-    struct pollfd socket = { .fd = WIRE_FD_SOCKET };
+    struct pollfd socket = { .fd = init->socket };
 
-    if ((init->plan->flags & WIRE_DIE_WITH_PARENT) == 0)
+    if ((init->plan->flags & WIRE_DIE_WITH_PARENT) == 0 || init->orphan)
         return;
     /* Armed first, looked after: a parent that dies in between is seen by one or the other. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -157,9 +172,14 @@ static int start(struct init *init)
 
 int main(int argc, char **argv)
 {
-    static struct init init = {
-        .host_root = -1, .root = -1, .console = -1, .null = -1, .mask_directory = -1, .dev = -1
-    };
+    static struct init init = { .host_root = -1,
+        .root = -1,
+        .console = -1,
+        .null = -1,
+        .mask_directory = -1,
+        .dev = -1,
+        .socket = WIRE_FD_SOCKET,
+        .output = -1 };
     const struct wire_op *ops;
     int r;
 
@@ -179,6 +199,6 @@ int main(int argc, char **argv)
     if (init.failure.errnum == 0)
         init.failure.errnum = -r;
     init.failure.type = WIRE_ERROR;
-    (void)wire_send(WIRE_FD_SOCKET, &init.failure, -1);
+    (void)wire_send(init.socket, &init.failure, init.output);
     _exit(1);
 }

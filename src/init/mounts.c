@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
+#define PROC_SUPER_MAGIC 0x9fa0
 
 /* Opens (or makes) the place to mount on, of the wanted kind. */
 static int open_target(struct init *init, const char *path, bool directory, bool no_symlinks)
@@ -17,8 +19,7 @@ static int open_target(struct init *init, const char *path, bool directory, bool
     int fd = path_open(init->root, path, directory ? PATH_MAKE_DIRECTORY : PATH_MAKE_FILE, no_symlinks);
 
     if (fd == -ELOOP && no_symlinks)
-        init_detail(
-                init, "a symbolic link stands in the way, and this must be a real directory of the rootfs");
+        init_detail(init, "a symbolic link stands in the way: this must be mounted on ordinary directory");
     if (fd < 0) {
         init_diagnose_path(init, init->root, path, -fd);
         return init_fail(init, "openat2", path, fd);
@@ -32,6 +33,18 @@ static int open_target(struct init *init, const char *path, bool directory, bool
     return fd;
 }
 
+/* From the lowest bit: MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED. */
+int init_propagation(int mounted, uint64_t propagation)
+{
+    uint64_t recursive = propagation & MS_REC;
+    int r = 0;
+
+    for (propagation &= ~recursive; r == 0 && propagation != 0; propagation &= propagation - 1)
+        r = sys_mount("", init_fd_path(mounted).text, NULL,
+                (unsigned long)((propagation & -propagation) | recursive), NULL);
+    return r;
+}
+
 static int set_propagation(struct init *init, const char *destination, uint64_t propagation)
 {
     int fd, r;
@@ -41,29 +54,94 @@ static int set_propagation(struct init *init, const char *destination, uint64_t 
     fd = path_open(init->root, destination, PATH_MUST_EXIST, false);
     if (fd < 0)
         return fd;
-    r = sys_mount("", init_fd_path(fd).text, NULL, (unsigned long)propagation, NULL);
+    r = init_propagation(fd, propagation);
     (void)close(fd);
     return r;
+}
+
+/* A user could fake what programs believe: so nothing is mounted on a procfs, by whatever name it was reached. */
+static int guard_proc(struct init *init, int target, const char *path)
+{
+    struct statfs fs;
+
+    if (fstatfs(target, &fs) < 0)
+        return init_fail(init, "fstatfs", path, -errno);
+    if (fs.f_type != PROC_SUPER_MAGIC)
+        return 0;
+    init_detail(init, "this leads to a proc file system, where nothing may be mounted");
+    return init_fail(init, "mount", path, -EACCES);
+}
+
+/* "mode=0755," before the options that were given, which so win. */
+static const char *with_mode(mode_t mode, const char *data)
+{
+    static char text[4096];
+
+    (void)text_copy(text, sizeof(text), "mode=");
+    text_append_number(text, sizeof(text), mode & 07777, 8);
+    if (data != NULL && strlen(data) + strlen(text) + 2 <= sizeof(text)) {
+        (void)text_append(text, sizeof(text), ",");
+        (void)text_append(text, sizeof(text), data);
+    }
+    return text;
+}
+
+/* The usual reasons that the kernel does not give. */
+static void explain_mount(struct init *init, const char *type, const char *data, int r)
+{
+    if (r == -ENODEV) {
+        init_detail(init, "the kernel has no file system type ");
+        init_detail(init, type);
+    }
+    if (r == -EINVAL && data != NULL && (strstr(data, "gid=") != NULL || strstr(data, "uid=") != NULL)) {
+        init_detail(init, "is the id in these options mapped in the user namespace? ");
+        init_detail(init, data);
+    }
+}
+
+/* What is there already, before the mount point is made where there is nothing. */
+static int open_below(struct init *init, const struct wire_op *op, struct stat *ret_st)
+{
+    int fd = path_open(init->root, init_text(init, op, 2), PATH_MUST_EXIST,
+            (op->number[1] & WIRE_MOUNT_NO_SYMLINKS) != 0);
+
+    if (fd >= 0 && fstat(fd, ret_st) < 0)
+        init_close(&fd);
+    return fd;
 }
 
 int step_mount(struct init *init, const struct wire_op *op)
 {
     const char *destination = init_text(init, op, 2), *type = init_text(init, op, 0);
-    int target = open_target(init, destination, true, (op->number[1] & WIRE_MOUNT_NO_SYMLINKS) != 0), r;
+    const char *data = init_text(init, op, 3);
+    struct stat st;
+    int target, r = 0, below = -1;
 
-    if (target < 0)
-        return target;
-    init_close(&init->dev);
-    /* "/" is still the host's: sources and options such as lowerdir are its paths. */
-    r = sys_mount(init_text(init, op, 1), init_fd_path(target).text, type, (unsigned long)op->number[0],
-            init_text(init, op, 3));
-    (void)close(target);
-    if (r == -ENODEV) {
-        init_detail(init, "the kernel has no file system type ");
-        init_detail(init, type);
+    if ((op->number[1] & WIRE_MOUNT_REMOUNT) != 0)
+        return init_remount(init, op);
+    if ((op->number[1] & (WIRE_MOUNT_KEEP_MODE | WIRE_MOUNT_COPY_UP)) != 0)
+        below = open_below(init, op, &st);
+    target = open_target(init, destination, true, (op->number[1] & WIRE_MOUNT_NO_SYMLINKS) != 0);
+    if (target >= 0 && (op->number[1] & WIRE_MOUNT_GUARD_PROC) != 0)
+        r = guard_proc(init, target, destination);
+    if (target < 0 || r < 0) {
+        init_close(&target);
+        init_close(&below);
+        return r < 0 ? r : target;
     }
+    init_close(&init->dev);
+    if (below >= 0)
+        data = with_mode(st.st_mode, data);
+    /* "/" is still the host's: sources and options such as lowerdir are its paths. */
+    r = sys_mount(
+            init_text(init, op, 1), init_fd_path(target).text, type, (unsigned long)op->number[0], data);
+    (void)close(target);
+    explain_mount(init, type, data, r);
+    if (r == 0 && below >= 0 && (op->number[1] & WIRE_MOUNT_COPY_UP) != 0)
+        r = init_copy_up(init, below, destination, init_text(init, op, 3));
     if (r == 0)
         r = set_propagation(init, destination, op->number[1] >> WIRE_MOUNT_PROPAGATION_SHIFT);
+    init_close(&below);
     return r < 0 ? init_fail(init, "mount", destination, r) : 0;
 }
 
@@ -76,18 +154,64 @@ static int bind_old(const struct bind_request *request)
             MS_BIND | recursive, NULL);
 }
 
+/* "these are locked here: ro nosuid" */
+static void name_locked(struct init *init, int mounted, uint64_t clear)
+{
+    static const struct {
+        uint64_t attr;
+        unsigned long statfs;
+        const char *name;
+    } rows[] = {
+        { MOUNT_ATTR_RDONLY, 0x0001, " ro" },
+        { MOUNT_ATTR_NOSUID, 0x0002, " nosuid" },
+        { MOUNT_ATTR_NODEV, 0x0004, " nodev" },
+        { MOUNT_ATTR_NOEXEC, 0x0008, " noexec" },
+        { MOUNT_ATTR__ATIME, 0x1400, " atime" },
+    };
+    struct statfs fs;
+
+    if (clear == 0 || fstatfs(mounted, &fs) < 0)
+        return;
+    init_detail(init, "the options of the source that are locked, and cannot be taken away, are among:");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if ((clear & rows[i].attr) != 0 && ((unsigned long)fs.f_flags & rows[i].statfs) != 0)
+            init_detail(init, rows[i].name);
+}
+
+static int apply_attributes(struct init *init, const struct bind_request *request)
+{
+    struct mount_attr attr = { .attr_set = request->set, .attr_clr = request->clear };
+    bool recursive_attr = (request->flags & WIRE_MOUNT_RECURSIVE_ATTR) != 0;
+    bool recursive = (request->propagation & MS_REC) != 0;
+    uint64_t kind = request->propagation & ~(uint64_t)MS_REC;
+    int r = 0;
+
+    /* In one call where one will do. */
+    if ((kind & (kind - 1)) == 0 && ((attr.attr_set | attr.attr_clr) == 0 || recursive_attr == recursive)) {
+        attr.propagation = kind;
+        kind = 0;
+    } else {
+        recursive = recursive_attr;
+    }
+    if (kind == 0 || (attr.attr_set | attr.attr_clr) != 0)
+        r = sys_mount_setattr(request->source, recursive || recursive_attr ? AT_RECURSIVE : 0, &attr);
+    for (; r == 0 && kind != 0; kind &= kind - 1) {
+        attr = (struct mount_attr){ .propagation = kind & -kind };
+        r = sys_mount_setattr(
+                request->source, (request->propagation & MS_REC) != 0 ? AT_RECURSIVE : 0, &attr);
+    }
+    if (r == -EPERM)
+        name_locked(init, request->source, request->clear);
+    return r;
+}
+
 int init_bind(struct init *init, const struct bind_request *request)
 {
-    struct mount_attr attr = { .attr_set = request->set,
-        .attr_clr = request->clear,
-        .propagation = request->propagation & ~(uint64_t)MS_REC };
     bool wanted = request->set != 0 || request->clear != 0 || request->propagation != 0;
-    bool recursive =
-            (request->flags & WIRE_MOUNT_RECURSIVE_ATTR) != 0 || (request->propagation & MS_REC) != 0;
     int r = -ENOSYS, mounted;
 
     if (!init->old_mounts && wanted) {
-        r = sys_mount_setattr(request->source, recursive ? AT_RECURSIVE : 0, &attr);
+        r = apply_attributes(init, request);
         if (r < 0 && r != -ENOSYS)
             return init_fail(init, "mount_setattr", request->destination, r);
     }
@@ -102,10 +226,30 @@ int init_bind(struct init *init, const struct bind_request *request)
     if (mounted < 0)
         return init_fail(init, "openat2", request->destination, mounted);
     r = init_old_attributes(init, mounted, request);
-    if (r == 0 && request->propagation != 0)
-        r = sys_mount("", init_fd_path(mounted).text, NULL, (unsigned long)request->propagation, NULL);
+    if (r == -EPERM)
+        name_locked(init, mounted, request->clear);
+    if (r == 0)
+        r = init_propagation(mounted, request->propagation);
     (void)close(mounted);
     return r < 0 ? init_fail(init, "mount", request->destination, r) : 0;
+}
+
+/* Bound on /proc itself: the source must be a procfs, whole. */
+static int check_bind(struct init *init, const struct bind_request *request, const struct stat *st)
+{
+    struct statfs fs;
+
+    if ((request->flags & WIRE_MOUNT_FROM_PROC) != 0) {
+        if (fstatfs(request->source, &fs) < 0)
+            return init_fail(init, "fstatfs", request->destination, -errno);
+        if (fs.f_type != PROC_SUPER_MAGIC || st->st_ino != 1) {
+            init_detail(init, "only a proc file system can be mounted here");
+            return init_fail(init, "mount", request->destination, -EPERM);
+        }
+    } else if ((request->flags & WIRE_MOUNT_GUARD_PROC) != 0) {
+        return guard_proc(init, request->target, request->destination);
+    }
+    return 0;
 }
 
 int step_bind(struct init *init, const struct wire_op *op)
@@ -126,7 +270,9 @@ int step_bind(struct init *init, const struct wire_op *op)
     if (request.target < 0)
         return request.target;
     init_close(&init->dev);
-    r = init_bind(init, &request);
+    r = check_bind(init, &request, &st);
+    if (r == 0)
+        r = init_bind(init, &request);
     (void)close(request.target);
     init_close(&init->slots[op->slot]);
     return r;
@@ -135,18 +281,12 @@ int step_bind(struct init *init, const struct wire_op *op)
 /* The host's own /dev/null, proved to be the device: the container's could be anything (CVE-2025-31133). */
 static int open_null(struct init *init)
 {
-    struct stat st;
-
     if (init->null >= 0)
         return 0;
-    init->null = openat(init->host_root, "dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (init->null < 0)
-        return init_fail(init, "open", "the host's /dev/null", -errno);
-    if (fstat(init->null, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
+    init->null = init_host_device(init, "dev/null", S_IFCHR, makedev(1, 3));
+    if (init->null == -ENODEV)
         init_detail(init, "it is not the null device (1:3)");
-        return init_fail(init, "fstat", "the host's /dev/null", -ENODEV);
-    }
-    return 0;
+    return init->null < 0 ? init_fail(init, "open", "the host's /dev/null", init->null) : 0;
 }
 
 static int mask_file(struct init *init, const char *path, int target)

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <grp.h>
@@ -11,10 +13,26 @@
 #define CLONE_PIDFD 0x00001000
 #endif
 
+/* The user namespace that we are in cannot be entered again. */
+static bool is_ours(const struct init *init, int fd)
+{
+    struct stat wanted, own;
+
+    return fstat(fd, &wanted) == 0 && fstatat(init->host_root, "proc/self/ns/user", &own, 0) == 0 &&
+           wanted.st_dev == own.st_dev && wanted.st_ino == own.st_ino;
+}
+
 int step_setns(struct init *init, const struct wire_op *op)
 {
-    int r = sys_setns(init->slots[op->slot], (int)op->number[0]);
+    int fd = init->slots[op->slot], r;
 
+    if (fd < 0)
+        return 0; /* entered before the user namespace */
+    r = sys_setns(fd, (int)op->number[0]);
+    if (r == -EPERM && op->number[1] != 0)
+        return 0;
+    if (r == -EINVAL && op->number[0] == CLONE_NEWUSER && is_ours(init, fd))
+        r = 0;
     init_close(&init->slots[op->slot]);
     return r < 0 ? init_fail(init, "setns", init_text(init, op, 0), r) : 0;
 }
@@ -25,13 +43,52 @@ int step_unshare(struct init *init, const struct wire_op *op)
 
     if (syscall(SYS_unshare, op->number[0]) < 0)
         return init_fail(init, "unshare", init_text(init, op, 0), -errno);
-    return op->number[1] != 0 ? wire_send(WIRE_FD_SOCKET, &message, -1) : 0;
+    return op->number[1] != 0 ? wire_send(init->socket, &message, -1) : 0;
+}
+
+/* After the namespaces of others, for which our own user namespace gives no rights. */
+int step_map(struct init *init, const struct wire_op *op)
+{
+    struct wire_message message = { .type = WIRE_UNSHARED };
+    int r;
+
+    if (syscall(SYS_unshare, CLONE_NEWUSER) < 0)
+        return init_fail(init, "unshare", "NEWUSER", -errno);
+    r = wire_send(init->socket, &message, -1);
+    if (r < 0)
+        return init_fail(init, "sendmsg", "UNSHARED", r);
+    r = wire_receive(init->socket, &message, NULL);
+    if (r > 0)
+        _exit(1);
+    if (r == 0 && message.type != WIRE_MAPPED)
+        r = -EPROTO;
+    return r < 0 ? init_fail(init, "recvmsg", "MAPPED", r) : step_become_root(init, op);
+}
+
+/* Offsets are fixed once somebody is inside: unshare makes the namespace only for children. */
+int step_time_offsets(struct init *init, const struct wire_op *op)
+{
+    const char *lines = init_text(init, op, 0);
+    int fd, r = 0;
+
+    if (syscall(SYS_unshare, CLONE_NEWTIME) < 0)
+        return init_fail(init, "unshare", "NEWTIME", -errno);
+    if (lines != NULL && lines[0] != '\0')
+        r = init_write_proc(init, "proc/self/timens_offsets", lines);
+    if (r < 0)
+        return init_fail(init, "write", "timens_offsets", r);
+    fd = openat(init->host_root, "proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return init_fail(init, "open", "time_for_children", -errno);
+    r = sys_setns(fd, CLONE_NEWTIME);
+    (void)close(fd);
+    return r < 0 ? init_fail(init, "setns", "NEWTIME", r) : 0;
 }
 
 int step_join_network(struct init *init, const struct wire_op *op)
 {
     struct wire_message message;
-    int fd = -1, r = wire_receive(WIRE_FD_SOCKET, &message, &fd);
+    int fd = -1, r = wire_receive(init->socket, &message, &fd);
 
     (void)op;
     if (r > 0)
@@ -89,7 +146,7 @@ int step_fork(struct init *init, const struct wire_op *op)
         return 0;
     }
     message.pid = (int32_t)pid;
-    _exit(wire_send(WIRE_FD_SOCKET, &message, pidfd) < 0);
+    _exit(wire_send(init->socket, &message, pidfd) < 0);
 }
 
 int step_hostname(struct init *init, const struct wire_op *op)

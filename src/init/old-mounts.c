@@ -2,13 +2,12 @@
 #include "init.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
-/* The remount replaces all attributes, so start from what the mount has (statfs) and change only what was asked. */
-static int remount(int fd, uint64_t set, uint64_t clear)
+/* A remount replaces all attributes, so start from what the mount has (statfs) and change only what was asked. */
+long init_mount_flags(int mounted, uint64_t set, uint64_t clear)
 {
     static const struct {
         uint64_t attr;
@@ -21,10 +20,10 @@ static int remount(int fd, uint64_t set, uint64_t clear)
         { MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, 0x0800 },
         { MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, 0x2000 },
     };
-    unsigned long flags = MS_REMOUNT | MS_BIND;
+    unsigned long flags = 0;
     struct statfs st;
 
-    if (fstatfs(fd, &st) < 0)
+    if (fstatfs(mounted, &st) < 0)
         return -errno;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool on = ((unsigned long)st.f_flags & rows[i].statfs) != 0;
@@ -43,28 +42,16 @@ static int remount(int fd, uint64_t set, uint64_t clear)
         flags |= ((unsigned long)st.f_flags & 0x0400) != 0   ? MS_NOATIME
                  : ((unsigned long)st.f_flags & 0x1000) != 0 ? MS_RELATIME
                                                              : MS_STRICTATIME;
-    return sys_mount("", init_fd_path(fd).text, NULL, flags, NULL);
+    return (long)flags;
 }
 
-/* The mount id of a descriptor, from its fdinfo. */
-static int mount_id(struct init *init, int fd)
+static int remount(int fd, uint64_t set, uint64_t clear)
 {
-    char path[64], text[512], *found;
-    ssize_t got;
-    int info;
+    long flags = init_mount_flags(fd, set, clear);
 
-    (void)text_copy(path, sizeof(path), "proc/self/fdinfo/");
-    text_append_number(path, sizeof(path), (uint64_t)fd, 10);
-    info = openat(init->host_root, path, O_RDONLY | O_CLOEXEC);
-    if (info < 0)
-        return -errno;
-    got = read(info, text, sizeof(text) - 1);
-    (void)close(info);
-    if (got <= 0)
-        return -EIO;
-    text[got] = '\0';
-    found = strstr(text, "mnt_id:");
-    return found != NULL ? (int)strtol(found + 7, NULL, 10) : -EIO;
+    if (flags < 0)
+        return (int)flags;
+    return sys_mount("", init_fd_path(fd).text, NULL, MS_REMOUNT | MS_BIND | (unsigned long)flags, NULL);
 }
 
 #define TREE_MAX 1024
@@ -85,87 +72,44 @@ static bool tree_has(const struct tree *tree, int id)
     return false;
 }
 
-static void unescape(char *text)
+struct remounting {
+    struct tree *tree;
+    const struct bind_request *request;
+};
+
+static int remount_entry(struct init *init, const struct init_mount *entry, void *data)
 {
-    char *out = text;
+    const struct remounting *remounting = data;
+    struct tree *tree = remounting->tree;
+    int fd, r;
 
-    for (; *text != '\0'; text++, out++) {
-        if (text[0] == '\\' && text[1] != '\0' && text[2] != '\0' && text[3] != '\0') {
-            *out = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-            text += 3;
-        } else {
-            *out = *text;
-        }
-    }
-    *out = '\0';
-}
-
-/* One mountinfo line: "ID PARENT MAJ:MIN ROOT MOUNTPOINT ..." */
-static int remount_line(struct tree *tree, char *line, const struct bind_request *request)
-{
-    char *at = line, *fields[5];
-    int id, parent, fd, r;
-
-    for (int i = 0; i < 5; i++) {
-        fields[i] = at;
-        at = strchr(at, ' ');
-        if (at == NULL)
-            return 0;
-        *at++ = '\0';
-    }
-    id = (int)strtol(fields[0], NULL, 10);
-    parent = (int)strtol(fields[1], NULL, 10);
-    unescape(fields[4]);
-    if (id == tree->ids[0])
-        tree->prefix = strlen(fields[4]);
-    if (tree->prefix == 0 || tree_has(tree, id) || !tree_has(tree, parent))
+    (void)init;
+    if (entry->id == tree->ids[0])
+        tree->prefix = strlen(entry->point);
+    if (tree->prefix == 0 || tree_has(tree, entry->id) || !tree_has(tree, entry->parent))
         return 0;
-    if (tree->count == TREE_MAX || strlen(fields[4]) <= tree->prefix)
+    if (tree->count == TREE_MAX || strlen(entry->point) <= tree->prefix)
         return -E2BIG;
-    tree->ids[tree->count++] = id;
+    tree->ids[tree->count++] = entry->id;
     /* Below the top, by its descriptor: "/" shows as a prefix of length 1, which is the separator itself. */
-    fd = path_open(tree->mounted, fields[4] + (tree->prefix > 1 ? tree->prefix : 0), PATH_MUST_EXIST, true);
+    fd = path_open(
+            tree->mounted, entry->point + (tree->prefix > 1 ? tree->prefix : 0), PATH_MUST_EXIST, true);
     if (fd < 0)
         return fd;
-    r = remount(fd, request->set, request->clear);
+    r = remount(fd, remounting->request->set, remounting->request->clear);
     (void)close(fd);
-    return r;
-}
-
-static int remount_below(struct init *init, struct tree *tree, const struct bind_request *request)
-{
-    static char text[65536];
-    size_t have = 0;
-    ssize_t got;
-    int info = openat(init->host_root, "proc/self/mountinfo", O_RDONLY | O_CLOEXEC), r = 0;
-
-    if (info < 0)
-        return -errno;
-    while (r == 0 && (got = read(info, text + have, sizeof(text) - 1 - have)) > 0) {
-        char *line = text, *end;
-
-        have += (size_t)got;
-        text[have] = '\0';
-        while (r == 0 && (end = strchr(line, '\n')) != NULL) {
-            *end = '\0';
-            r = remount_line(tree, line, request);
-            line = end + 1;
-        }
-        have -= (size_t)(line - text);
-        memmove(text, line, have);
-    }
-    (void)close(info);
     return r;
 }
 
 int init_old_attributes(struct init *init, int mounted, const struct bind_request *request)
 {
     static struct tree tree;
+    struct remounting remounting = { &tree, request };
     int r = remount(mounted, request->set, request->clear);
 
     if (r < 0 || (request->flags & WIRE_MOUNT_RECURSIVE_ATTR) == 0)
         return r;
     tree = (struct tree){ .count = 1, .mounted = mounted };
-    tree.ids[0] = mount_id(init, mounted);
-    return tree.ids[0] < 0 ? tree.ids[0] : remount_below(init, &tree, request);
+    tree.ids[0] = init_mount_id(init, mounted);
+    return tree.ids[0] < 0 ? tree.ids[0] : init_each_mount(init, remount_entry, &remounting);
 }

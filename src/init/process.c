@@ -1,12 +1,12 @@
 #include "init.h"
 
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <net/if.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,7 +16,7 @@
 #include <lcsys/netlink.h>
 
 /* Writes a file of the host's own procfs, which nothing in the container can have replaced. */
-static int write_proc(struct init *init, const char *path, const char *text)
+int init_write_proc(const struct init *init, const char *path, const char *text)
 {
     int fd = openat(init->host_root, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), r = 0;
     ssize_t put;
@@ -36,14 +36,15 @@ int step_sysctl(struct init *init, const struct wire_op *op)
     int r;
 
     (void)text_append(path, sizeof(path), init_text(init, op, 0));
-    r = write_proc(init, path, init_text(init, op, 1));
+    r = init_write_proc(init, path, init_text(init, op, 1));
     return r < 0 ? init_fail(init, "write", path, r) : 0;
 }
 
 int step_label(struct init *init, const struct wire_op *op)
 {
     const char *lsm = init_text(init, op, 0), *label = init_text(init, op, 1);
-    bool apparmor = strcmp(lsm, "apparmor") == 0;
+    bool apparmor = strcmp(lsm, "apparmor") == 0, key = strcmp(lsm, "selinux-key") == 0;
+    const char *file = key ? "proc/thread-self/attr/keycreate" : "proc/thread-self/attr/exec";
     char text[512] = "";
     int r;
 
@@ -52,10 +53,39 @@ int step_label(struct init *init, const struct wire_op *op)
     (void)text_append(text, sizeof(text), label);
     r = -ENOENT;
     if (apparmor)
-        r = write_proc(init, "proc/thread-self/attr/apparmor/exec", text);
+        r = init_write_proc(init, "proc/thread-self/attr/apparmor/exec", text);
     if (r == -ENOENT)
-        r = write_proc(init, "proc/thread-self/attr/exec", text);
-    return r < 0 ? init_fail(init, "write", "proc/thread-self/attr/exec", r) : 0;
+        r = init_write_proc(init, file, text);
+    return r < 0 ? init_fail(init, "write", file, r) : 0;
+}
+
+/* The user may search it: so that a process that joins the container finds it by name. */
+#define KEYRING_RIGHTS 0x3f1b0000ul /* KEY_POS_ALL, KEY_USR_VIEW, READ, SEARCH, LINK */
+
+int step_keyring(struct init *init, const struct wire_op *op)
+{
+    const char *name = init_text(init, op, 0);
+    long key = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
+
+    if (key < 0) {
+        init_detail(init, errno == EDQUOT ? "the user has too many keys" : "");
+        init_detail(init, errno == ENOSYS ? "the kernel has no keyrings" : "");
+        return init_fail(init, "keyctl", name, -errno);
+    }
+    /* One that was there is another's, and has its rights. */
+    if (syscall(SYS_keyctl, KEYCTL_SETPERM, key, KEYRING_RIGHTS) < 0 && errno != EACCES)
+        return init_fail(init, "keyctl", name, -errno);
+    return 0;
+}
+
+static bool has_score(const struct init *init, int64_t score)
+{
+    int fd = openat(init->host_root, "proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+    char text[32] = "";
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+    init_close(&fd);
+    return got > 0 && strtol(text, NULL, 10) == score;
 }
 
 int step_oom_score(struct init *init, const struct wire_op *op)
@@ -67,7 +97,10 @@ int step_oom_score(struct init *init, const struct wire_op *op)
     if (score < 0)
         (void)text_append(text, sizeof(text), "-");
     text_append_number(text, sizeof(text), (uint64_t)(score < 0 ? -score : score), 10);
-    r = write_proc(init, "proc/self/oom_score_adj", text);
+    r = init_write_proc(init, "proc/self/oom_score_adj", text);
+    /* Lowering takes a right of the host's: who has it may have done it for us. */
+    if (r == -EACCES && has_score(init, score))
+        r = 0;
     return r < 0 ? init_fail(init, "write", "oom_score_adj", r) : 0;
 }
 
@@ -88,7 +121,7 @@ int step_wait(struct init *init, const struct wire_op *op)
     (void)op;
     for (;;) {
         fd = -1;
-        r = wire_receive(WIRE_FD_SOCKET, &message, &fd);
+        r = wire_receive(init->socket, &message, &fd);
         if (r > 0)
             _exit(1); /* the parent is gone, or gave up: nobody is left to tell */
         if (r == 0 && message.type == WIRE_PLACED) {
@@ -162,14 +195,29 @@ int step_network(struct init *init, const struct wire_op *op)
     return r;
 }
 
+/* A program opens /dev/stdout anew: pipes and terminals become the user's; a file of the host's keeps its owner. */
+static void give_streams(const struct init *init)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0 || st.st_uid == init->uid || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ||
+                S_ISBLK(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(fd)))
+            continue;
+        (void)fchown(fd, init->uid, (gid_t)-1); /* a foreign one stays foreign, and no harm */
+    }
+}
+
 int step_session(struct init *init, const struct wire_op *op)
 {
-    (void)op;
     /* Out of the caller's session: what runs in the container cannot type into the caller's terminal. */
     if (setsid() < 0 && errno != EPERM)
         return init_fail(init, "setsid", NULL, -errno);
-    if (init->console < 0)
+    if (init->console < 0) {
+        if (op->number[0] != 0)
+            give_streams(init);
         return 0;
+    }
     if (ioctl(init->console, TIOCSCTTY, 0) < 0)
         return init_fail(init, "ioctl", "TIOCSCTTY", -errno);
     /* The terminal belongs to who works at it; not to be had for a foreign one (--console), and no harm then. */
@@ -181,15 +229,33 @@ int step_session(struct init *init, const struct wire_op *op)
     return 0;
 }
 
+/* Below the root by descriptor: links of the image lead nowhere else. */
+static int make_directory(struct init *init, const char *path)
+{
+    int fd = path_open(init->root, path, PATH_MAKE_DIRECTORY, false);
+
+    if (fd < 0) {
+        init_diagnose_path(init, init->root, path, -fd);
+        return init_fail(init, "mkdirat", path, fd);
+    }
+    (void)close(fd);
+    return 0;
+}
+
 int step_cwd(struct init *init, const struct wire_op *op)
 {
     const char *path = init_text(init, op, 0);
     char where[4096];
     long length;
 
-    if (chdir(path) < 0) {
+    if (op->number[0] == WIRE_CWD_MAKE)
+        return make_directory(init, path);
+    if ((op->number[0] != WIRE_CWD_LAST || init->cwd_refused) && chdir(path) < 0) {
         int r = -errno;
 
+        init->cwd_refused = op->number[0] == WIRE_CWD_FIRST && (r == -EACCES || r == -EPERM);
+        if (init->cwd_refused)
+            return 0;
         init_diagnose_path(init, AT_FDCWD, path, -r);
         return init_fail(init, "chdir", path, r);
     }
@@ -202,104 +268,4 @@ int step_cwd(struct init *init, const struct wire_op *op)
         return init_fail(init, "getcwd", path, -EXDEV);
     }
     return 0;
-}
-
-/* Signals as a fresh process expects them, whatever the caller ignored or blocked. Handlers are gone by exec; only
- * what is ignored stays so, and the parent has told what that is. */
-static void reset_signals(const struct init *init)
-{
-    unsigned long none[2] = { 0, 0 };
-    struct {
-        void (*handler)(int);
-        unsigned long flags;
-        void (*restorer)(void);
-        unsigned long mask;
-    } action = { .handler = SIG_DFL };
-
-    for (int number = 1; number < 32; number++)
-        if ((init->ignored >> (number - 1) & 1) != 0)
-            (void)syscall(SYS_rt_sigaction, number, &action, NULL, 8);
-    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, 8);
-}
-
-static const char *find_path(char *const envp[])
-{
-    for (; *envp != NULL; envp++)
-        if (strncmp(*envp, "PATH=", 5) == 0)
-            return *envp + 5;
-    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-}
-
-/* Tries each directory of PATH as a shell does: EACCES is remembered, the search goes on. */
-static int exec_search(const char *name, char *const argv[], char *const envp[], char *tried, size_t size)
-{
-    const char *at = find_path(envp);
-    char denied[512] = "";
-    int result = -ENOENT;
-
-    for (;;) {
-        size_t length = strcspn(at, ":");
-
-        if (length + strlen(name) + 3 <= size) {
-            memcpy(tried, at, length);
-            tried[length] = '\0';
-            (void)text_append(tried, size, length > 0 ? "/" : "./");
-            (void)text_append(tried, size, name);
-            (void)execve(tried, argv, envp);
-            if (errno == EACCES) {
-                result = -EACCES;
-                (void)text_copy(denied, sizeof(denied), tried);
-            } else if (errno != ENOENT && errno != ENOTDIR) {
-                return -errno;
-            } else if (errno == ENOENT && access(tried, F_OK) == 0) {
-                return -ENOENT; /* it is there: its interpreter is not */
-            }
-        }
-        if (at[length] == '\0')
-            break;
-        at += length + 1;
-    }
-    (void)text_copy(tried, size, result == -EACCES ? denied : name);
-    return result;
-}
-
-static char **build_vector(struct init *init, const uint32_t *offsets, uint64_t count, char **vector)
-{
-    for (uint64_t i = 0; i < count; i++)
-        vector[i] = (char *)(uintptr_t)(init->blob + (offsets[i] < init->plan->size ? offsets[i] : 0));
-    vector[count] = NULL;
-    return vector + count + 1;
-}
-
-int step_exec(struct init *init, const struct wire_op *op)
-{
-    const uint32_t *offsets = (const uint32_t *)(const void *)(init->blob + op->data);
-    uint64_t argc = op->number[0], envc = op->number[1];
-    struct wire_message ready = { .type = WIRE_READY };
-    char tried[512], **argv, **envp;
-    int r;
-
-    if (argc == 0 || argc > op->data_length || envc > op->data_length ||
-            (argc + envc) * sizeof(*offsets) != op->data_length)
-        return init_fail(init, "plan", "exec", -EBADMSG);
-    argv = mmap(NULL, (argc + envc + 2) * sizeof(char *), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-            -1, 0);
-    if (argv == MAP_FAILED)
-        return init_fail(init, "mmap", "argv", -errno);
-    envp = build_vector(init, offsets, argc, argv);
-    (void)build_vector(init, offsets + argc, envc, envp);
-    init_follow_parent(init);
-    r = wire_send(WIRE_FD_SOCKET, &ready, -1);
-    if (r < 0)
-        _exit(1);
-    reset_signals(init);
-    if (strchr(argv[0], '/') != NULL) {
-        (void)text_copy(tried, sizeof(tried), argv[0]);
-        (void)execve(argv[0], argv, envp);
-        r = -errno;
-    } else {
-        r = exec_search(argv[0], argv, envp, tried, sizeof(tried));
-    }
-    init_diagnose_exec(init, tried, -r);
-    return init_fail(init, "execve", tried, r);
 }

@@ -49,7 +49,9 @@ static int bind_rootfs_old(const char *path)
  * pivot into; returns an fd of its root. The tree comes from the parent when only he may reach it. */
 static int attach_rootfs(struct init *init, const char *path, int given)
 {
-    struct mount_attr private_tree = { .propagation = MS_PRIVATE };
+    /* As a slave it still gets what the host mounts below it; as private, as a rule, not. */
+    struct mount_attr private_tree = { .propagation = (init->root_propagation & MS_SLAVE) != 0 ? MS_SLAVE
+                                                                                               : MS_PRIVATE };
     int tree = given >= 0 ? given : init_source(init, AT_FDCWD, path, true), r;
     bool made_private;
 
@@ -59,6 +61,11 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     }
     if (init->old_mounts) {
         (void)close(tree);
+        if ((init->root_propagation & MS_SHARED) != 0) {
+            init_detail(
+                    init, "a shared root needs Linux 5.2: with less, its mount point would reach the host");
+            return init_fail(init, "open_tree", path, -EOPNOTSUPP);
+        }
         tree = bind_rootfs_old(path);
         return tree < 0 ? init_fail(init, "mount", path, tree) : tree;
     }
@@ -72,7 +79,7 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     if (!made_private) {
         if (fchdir(tree) < 0)
             return init_fail(init, "fchdir", path, -errno);
-        r = sys_mount("", ".", NULL, MS_PRIVATE | MS_REC, NULL);
+        r = sys_mount("", ".", NULL, (unsigned long)private_tree.propagation | MS_REC, NULL);
     }
     return r < 0 ? init_fail(init, "mount", path, r) : tree;
 }
@@ -81,6 +88,7 @@ int step_rootfs(struct init *init, const struct wire_op *op)
 {
     const char *path = init_text(init, op, 0);
 
+    init->root_propagation = op->number[0];
     /* One answer for all later steps: are detached trees to be had, whole? */
     if (!init->old_mounts && sys_move_mount(-1, -1) == -ENOSYS)
         init->old_mounts = true;
@@ -117,6 +125,11 @@ static int pivot(struct init *init)
     /* The old root now covers the new one; it goes before anything is looked up again. */
     if (fchdir(init->host_root) < 0)
         return init_fail(init, "fchdir", "old root", -errno);
+    /* Where the host's mounts are still shared with it, it must not lose them with us. */
+    if ((init->root_propagation & MS_SHARED) != 0)
+        r = sys_mount("", ".", NULL, MS_SLAVE | MS_REC, NULL);
+    if (r < 0)
+        return init_fail(init, "mount", "old root", r);
     r = sys_umount(".", LCSYS_MNT_DETACH);
     return r < 0 ? init_fail(init, "umount2", "old root", r) : 0;
 }
@@ -124,11 +137,26 @@ static int pivot(struct init *init)
 /* For a root on ramfs, which cannot be pivoted away from. Detached trees were attached to "/" at once; else move. */
 static int move_root(struct init *init)
 {
-    int r = init->old_mounts ? sys_mount(".", "/", NULL, MS_MOVE, NULL) : 0;
+    int r = init_hide_host(init);
 
+    if (r < 0)
+        return init_fail(init, "mountinfo", "/", r);
+    r = init->old_mounts ? sys_mount(".", "/", NULL, MS_MOVE, NULL) : 0;
     if (r < 0)
         return init_fail(init, "mount", "MS_MOVE to /", r);
     return chroot(".") < 0 ? init_fail(init, "chroot", ".", -errno) : 0;
+}
+
+/* Not before: a shared mount cannot be pivoted into, and what is done to it before would show on the host. A slave was made
+ * one when it was attached, and private is what it is. */
+static int set_root_propagation(struct init *init)
+{
+    uint64_t propagation = init->root_propagation & ~(uint64_t)(MS_PRIVATE | MS_SLAVE);
+    int r = (propagation & ~(uint64_t)MS_REC) != 0
+                    ? sys_mount("", "/", NULL, (unsigned long)propagation, NULL)
+                    : 0;
+
+    return r < 0 ? init_fail(init, "mount", "/", r) : 0;
 }
 
 int step_detach_host(struct init *init, const struct wire_op *op)
@@ -147,7 +175,9 @@ int step_detach_host(struct init *init, const struct wire_op *op)
     init_close(&init->null);
     init_close(&init->mask_directory);
     init_close(&init->dev);
-    return chdir("/") < 0 ? init_fail(init, "chdir", "/", -errno) : 0;
+    if (chdir("/") < 0)
+        return init_fail(init, "chdir", "/", -errno);
+    return op->number[0] != 0 ? set_root_propagation(init) : 0;
 }
 
 int step_chroot(struct init *init, const struct wire_op *op)

@@ -62,8 +62,7 @@ static bool must_bind(const struct plan_request *request, const struct default_m
     return (config->namespaces & NAMESPACE_BIT(mount->needs)) == 0;
 }
 
-static int16_t add_source(
-        const struct plan_request *request, const char *path, bool recursive, const char *pointer)
+int16_t plan_source(const struct plan_request *request, const char *path, bool recursive, const char *pointer)
 {
     struct wire_op *op = plan_add(request->plan, WIRE_OP_SOURCE, pointer);
     uint32_t slot = plan_slot(request->plan);
@@ -77,13 +76,7 @@ static int16_t add_source(
 /* What the host itself does not have (/dev/mqueue, as a rule) the container does without. */
 static int16_t bind_source(const struct plan_request *request, const char *path)
 {
-    return access(path, F_OK) < 0 ? -1 : add_source(request, path, true, "");
-}
-
-static int16_t give_tree(const struct plan_request *request, const char *path, const char *pointer)
-{
-    return plan_give(
-            request->plan, (struct plan_given){ .kind = GIVEN_TREE, .path = path, .pointer = pointer });
+    return access(path, F_OK) < 0 ? -1 : plan_source(request, path, true, "");
 }
 
 /* Everything of the host is opened before the pivot, while the container's tree is not there to redirect it:
@@ -99,28 +92,35 @@ void plan_sources(struct plan_request *request)
         request->plan->failed = true;
         return;
     }
-    sources->rootfs = give ? give_tree(request, request->options->rootfs, "") : -1;
+    sources->rootfs = give ? plan_give(request->plan, (struct plan_given){ .kind = GIVEN_TREE,
+                                                              .path = request->options->rootfs,
+                                                              .pointer = "" })
+                           : -1;
     if (request->options->console != NULL)
         sources->console = plan_give(request->plan,
                 (struct plan_given){
                         .kind = GIVEN_CONSOLE, .path = request->options->console, .pointer = "" });
-    for (size_t i = 0; give && i < config->n_mounts; i++)
-        if (strcmp(config->mounts[i].type, "bind") == 0)
-            sources->mounts[i] = give_tree(request, config->mounts[i].source, config->mounts[i].pointer);
-    plan_add(request->plan, WIRE_OP_PROPAGATION, "")->number[0] = MS_SLAVE | MS_REC;
-    for (size_t i = 0; !give && i < config->n_mounts; i++) {
+    for (size_t i = 0; i < config->n_mounts; i++) {
         const struct config_mount *mount = &config->mounts[i];
 
-        if (strcmp(mount->type, "bind") == 0)
-            sources->mounts[i] = add_source(request, mount->source, mount->recursive_bind, mount->pointer);
+        sources->mounts[i] = -1;
+        if (strcmp(mount->type, "bind") == 0 && !mount->remount && (give || plan_is_mapped(mount)))
+            sources->mounts[i] = plan_give_mount(request, mount, mount->source);
+    }
+    plan_add(request->plan, WIRE_OP_PROPAGATION, "")->number[0] = MS_SLAVE | MS_REC;
+    for (size_t i = 0; i < config->n_mounts; i++) {
+        const struct config_mount *mount = &config->mounts[i];
+
+        if (strcmp(mount->type, "bind") == 0 && !mount->remount && sources->mounts[i] < 0)
+            sources->mounts[i] = plan_source(request, mount->source, mount->recursive_bind, mount->pointer);
     }
     if (request->options->console != NULL)
-        sources->console_tree = add_source(request, request->options->console, false, "");
+        sources->console_tree = plan_source(request, request->options->console, false, "");
     for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++)
         if (must_bind(request, &default_mounts[i]))
             sources->kernel[i] = bind_source(request, default_mounts[i].destination);
     for (size_t i = 0; request->user && i < ARRAY_SIZE(default_devices); i++)
-        sources->devices[i] = add_source(request, default_devices[i].path, false, "");
+        sources->devices[i] = plan_source(request, default_devices[i].path, false, "");
 }
 
 static void add_bind(const struct plan_request *request, int16_t slot, const char *destination, uint64_t set)
@@ -133,19 +133,26 @@ static void add_bind(const struct plan_request *request, int16_t slot, const cha
     op->number[2] = WIRE_MOUNT_NO_SYMLINKS;
 }
 
+const char *plan_labelled(const struct plan_request *request, const char *data)
+{
+    const char *label = request->config->mount_label;
+
+    if (label == NULL || (data != NULL && strstr(data, "context=") != NULL))
+        return data;
+    return arena_printf(&request->plan->arena, "%s%scontext=\"%s\"", data != NULL ? data : "",
+            data != NULL ? "," : "", label);
+}
+
 /* The data of a kernel file system with what depends on the configuration. */
 static const char *mount_data(const struct plan_request *request, const struct default_mount *mount)
 {
     struct arena *arena = &request->plan->arena;
-    const char *data = mount->data, *label = request->config->mount_label;
+    const char *data = mount->data;
 
     /* The tty group does not exist in a small map. */
     if (strcmp(mount->type, "devpts") == 0 && !request->user)
         data = arena_printf(arena, "%s,gid=5", data);
-    if (mount->labelled && label != NULL)
-        data = arena_printf(
-                arena, "%s%scontext=\"%s\"", data != NULL ? data : "", data != NULL ? "," : "", label);
-    return data;
+    return mount->labelled ? plan_labelled(request, data) : data;
 }
 
 static void add_default_mount(const struct plan_request *request, size_t i)
@@ -169,7 +176,7 @@ static void add_default_mount(const struct plan_request *request, size_t i)
     op->number[1] = WIRE_MOUNT_NO_SYMLINKS;
 }
 
-static void add_console(const struct plan_request *request)
+void plan_console(const struct plan_request *request)
 {
     struct wire_op *op;
 
@@ -208,7 +215,7 @@ void plan_filesystem(const struct plan_request *request)
         op->text[0] = plan_text(plan, default_links[i].target);
         op->text[1] = plan_text(plan, default_links[i].path);
     }
-    add_console(request);
+    plan_console(request);
 }
 
 /* Enters the network namespace as soon as it is made, and shows it in /sys. */

@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 
 /* mount(2) flags of attributes, for kernel file systems mounted in one call. */
-static uint64_t attr_flags(uint64_t attr)
+uint64_t plan_attr_flags(uint64_t attr)
 {
     static const struct {
         uint64_t attr, flag;
@@ -32,7 +32,8 @@ static uint64_t attr_flags(uint64_t attr)
     return flags;
 }
 
-static void add_bind(const struct plan_request *request, const struct config_mount *mount, int16_t slot)
+void plan_add_bind(
+        const struct plan_request *request, const struct config_mount *mount, int16_t slot, uint64_t flags)
 {
     struct wire_op *op = plan_add(request->plan, WIRE_OP_BIND, mount->pointer);
 
@@ -41,12 +42,31 @@ static void add_bind(const struct plan_request *request, const struct config_mou
     op->text[2] = plan_text(request->plan, mount->destination);
     op->number[0] = mount->attr_set;
     op->number[1] = mount->attr_clear;
-    op->number[2] = (mount->recursive_attr ? WIRE_MOUNT_RECURSIVE_ATTR : 0) |
+    op->number[2] = flags | (mount->recursive_attr ? WIRE_MOUNT_RECURSIVE_ATTR : 0) |
                     (mount->recursive_bind ? WIRE_MOUNT_RECURSIVE : 0);
     op->number[3] = mount->propagation;
+    /* The parent's copy is still in the host's peer groups; what the child copies itself is a slave already. */
+    if (mount->propagation == 0 && slot >= 0 && (size_t)slot < request->plan->n_given &&
+            (request->config->oci.rootfs_propagation & MS_SHARED) == 0)
+        op->number[3] = MS_SLAVE | MS_REC;
 }
 
-static void add_mount(const struct plan_request *request, const struct config_mount *mount)
+void plan_add_remount(const struct plan_request *request, const struct config_mount *mount)
+{
+    struct wire_op *op = plan_add(request->plan, WIRE_OP_MOUNT, mount->pointer);
+
+    op->text[0] = plan_text(request->plan, mount->type != NULL ? mount->type : "");
+    op->text[2] = plan_text(request->plan, mount->destination);
+    op->text[3] = plan_text(request->plan, mount->data);
+    op->number[0] = mount->super_flags | mount->super_clear << 32;
+    op->number[1] = WIRE_MOUNT_REMOUNT | (mount->recursive_attr ? WIRE_MOUNT_RECURSIVE_ATTR : 0) |
+                    mount->propagation << WIRE_MOUNT_PROPAGATION_SHIFT;
+    op->number[2] = mount->attr_set;
+    op->number[3] = mount->attr_clear;
+}
+
+void plan_add_mount(const struct plan_request *request, const struct config_mount *mount, const char *data,
+        uint64_t flags)
 {
     struct wire_op *op = plan_add(request->plan, WIRE_OP_MOUNT, mount->pointer);
     /* The kernel's own views can be abused through a redirected destination (CVE-2019-19921). */
@@ -55,9 +75,23 @@ static void add_mount(const struct plan_request *request, const struct config_mo
     op->text[0] = plan_text(request->plan, mount->type);
     op->text[1] = plan_text(request->plan, mount->source != NULL ? mount->source : mount->type);
     op->text[2] = plan_text(request->plan, mount->destination);
-    op->text[3] = plan_text(request->plan, mount->data);
-    op->number[0] = attr_flags(mount->attr_set) | mount->super_flags;
-    op->number[1] = (view ? WIRE_MOUNT_NO_SYMLINKS : 0) | mount->propagation << WIRE_MOUNT_PROPAGATION_SHIFT;
+    op->text[3] = plan_text(request->plan, data);
+    op->number[0] = plan_attr_flags(mount->attr_set) | mount->super_flags;
+    /* Written to first; see plan_set_readonly. */
+    if (mount->copy_up || (flags & WIRE_MOUNT_KEEP_MODE) != 0)
+        op->number[0] &= ~(uint64_t)MS_RDONLY;
+    op->number[1] = flags | (view ? WIRE_MOUNT_NO_SYMLINKS : 0) | (mount->copy_up ? WIRE_MOUNT_COPY_UP : 0) |
+                    mount->propagation << WIRE_MOUNT_PROPAGATION_SHIFT;
+}
+
+void plan_set_readonly(const struct plan_request *request, const struct config_mount *mount)
+{
+    struct wire_op *op = plan_add(request->plan, WIRE_OP_MOUNT, mount->pointer);
+
+    op->text[0] = plan_text(request->plan, "bind");
+    op->text[2] = plan_text(request->plan, mount->destination);
+    op->number[1] = WIRE_MOUNT_REMOUNT;
+    op->number[2] = MOUNT_ATTR_RDONLY;
 }
 
 void plan_mounts(const struct plan_request *request)
@@ -65,15 +99,19 @@ void plan_mounts(const struct plan_request *request)
     for (size_t i = 0; i < request->config->n_mounts; i++) {
         const struct config_mount *mount = &request->config->mounts[i];
 
-        if (strcmp(mount->type, "bind") == 0)
-            add_bind(request, mount, request->sources.mounts[i]);
+        if (mount->remount)
+            plan_add_remount(request, mount);
+        else if (strcmp(mount->type, "bind") == 0)
+            plan_add_bind(request, mount, request->sources.mounts[i], 0);
         else
-            add_mount(request, mount);
+            plan_add_mount(request, mount, mount->data, 0);
+        if (mount->copy_up && (mount->attr_set & MOUNT_ATTR_RDONLY) != 0)
+            plan_set_readonly(request, mount);
     }
 }
 
 /* "/dev/fuse" alone means: the same numbers as on this host. */
-static int look_up(struct config_device *device, struct lc_error **err)
+int plan_look_up_device(struct config_device *device, struct lc_error **err)
 {
     struct stat st;
 
@@ -95,12 +133,23 @@ static int look_up(struct config_device *device, struct lc_error **err)
     return 0;
 }
 
+void plan_add_device(const struct plan_request *request, const struct config_device *device, uint64_t flags)
+{
+    struct wire_op *op = plan_add(request->plan, WIRE_OP_DEVICE, device->pointer);
+    uint64_t type = device->type == 'c' ? S_IFCHR : device->type == 'b' ? S_IFBLK : S_IFIFO;
+
+    op->text[0] = plan_text(request->plan, device->path);
+    op->number[0] = device->mode | type | flags;
+    op->number[1] = device->type == 'p' ? 0 : makedev(device->major, device->minor);
+    op->number[2] = device->uid;
+    op->number[3] = device->gid;
+}
+
 int plan_devices(const struct plan_request *request, struct lc_error **err)
 {
     for (size_t i = 0; i < request->config->n_devices; i++) {
         struct config_device device = request->config->devices[i];
-        struct wire_op *op;
-        int r = look_up(&device, err);
+        int r = plan_look_up_device(&device, err);
 
         if (r == 0 && request->user)
             r = error_raise(err,
@@ -120,12 +169,7 @@ int plan_devices(const struct plan_request *request, struct lc_error **err)
                     "devices are made below /dev only; the rootfs itself is never written");
         if (r < 0)
             return r;
-        op = plan_add(request->plan, WIRE_OP_DEVICE, device.pointer);
-        op->text[0] = plan_text(request->plan, device.path);
-        op->number[0] = device.mode | (device.type == 'c' ? S_IFCHR : device.type == 'b' ? S_IFBLK : S_IFIFO);
-        op->number[1] = makedev(device.major, device.minor);
-        op->number[2] = device.uid;
-        op->number[3] = device.gid;
+        plan_add_device(request, &device, 0);
     }
     return 0;
 }

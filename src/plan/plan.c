@@ -111,7 +111,7 @@ void plan_free(struct lc_plan *plan)
     free(plan);
 }
 
-static struct lc_plan *plan_new(const struct lc_config *config, const struct plan_options *options)
+struct lc_plan *plan_new(const struct lc_config *config, const struct plan_options *options)
 {
     struct lc_plan *plan = calloc(1, sizeof(*plan));
 
@@ -122,7 +122,7 @@ static struct lc_plan *plan_new(const struct lc_config *config, const struct pla
     return plan;
 }
 
-static int plan_finish(struct lc_plan *plan, int result, struct lc_plan **ret, struct lc_error **err)
+int plan_finish(struct lc_plan *plan, int result, struct lc_plan **ret, struct lc_error **err)
 {
     if (result == 0 && (plan->failed || plan->body.failed))
         result = error_raise(err, &(struct error_site){ .stage = "plan", .errnum = E2BIG },
@@ -178,12 +178,16 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
         .config = config,
         .options = options,
         .user = (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0,
-        .mount = (config->namespaces & NAMESPACE_BIT(NAMESPACE_MNT)) != 0 };
+        .mount = (config->namespaces & NAMESPACE_BIT(NAMESPACE_MNT)) != 0,
+        .listen = -1,
+        .preserved = -1 };
     struct wire_op *op;
     int r;
 
     if (plan == NULL)
         return error_raise(err, &(struct error_site){ .stage = "plan", .errnum = ENOMEM }, NULL);
+    if (config->from_oci)
+        return plan_finish(plan, plan_create_oci(&request, err), ret, err);
     plan_namespaces(&request);
     r = request.mount ? plan_tree(&request, err) : plan_no_tree(&request, err);
     plan_labels(&request);
@@ -205,7 +209,7 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
 }
 
 /* setns order: the user namespace first, for its capabilities; mount last, while /proc is still the host's. */
-static const enum config_namespace join_order[] = { NAMESPACE_USER, NAMESPACE_IPC, NAMESPACE_UTS,
+const enum config_namespace plan_join_order[NAMESPACE_MAX_] = { NAMESPACE_USER, NAMESPACE_IPC, NAMESPACE_UTS,
     NAMESPACE_NET, NAMESPACE_PID, NAMESPACE_TIME, NAMESPACE_CGROUP, NAMESPACE_MNT };
 
 static void plan_enter(const struct plan_request *request, const struct plan_target *target, bool user)
@@ -215,8 +219,8 @@ static void plan_enter(const struct plan_request *request, const struct plan_tar
 
     if (target->foreign_network)
         wanted |= NAMESPACE_BIT(NAMESPACE_NET);
-    for (size_t i = 0; i < ARRAY_SIZE(join_order); i++) {
-        enum config_namespace ns = join_order[i];
+    for (size_t i = 0; i < ARRAY_SIZE(plan_join_order); i++) {
+        enum config_namespace ns = plan_join_order[i];
         struct wire_op *op;
 
         if ((wanted & NAMESPACE_BIT(ns)) == 0 || (ns == NAMESPACE_USER) != user)
@@ -237,11 +241,15 @@ int plan_join(const struct lc_config *config, const struct plan_options *options
     struct plan_request request = { .plan = plan,
         .config = config,
         .options = options,
-        .user = (target->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0 };
+        .user = (target->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0,
+        .listen = -1,
+        .preserved = -1 };
     struct wire_op *op;
 
     if (plan == NULL)
         return error_raise(err, &(struct error_site){ .stage = "plan", .errnum = ENOMEM }, NULL);
+    if (config->from_oci)
+        return plan_finish(plan, plan_join_oci(&request, target, err), ret, err);
     /* The label is written through the host's /proc, which the container cannot have covered. */
     plan_labels(&request);
     plan_enter(&request, target, true);

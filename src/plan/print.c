@@ -188,7 +188,10 @@ static void print_rlimit(const struct printer *printer, const struct wire_op *op
 
 static void print_user(const struct printer *printer, const struct wire_op *op)
 {
-    buffer_printf(printer->out, " %s", op->text[0] != 0 ? text(printer, op, 0) : "0");
+    if (op->number[0] != 0)
+        buffer_printf(printer->out, " %u:%u", (unsigned int)op->number[1], (unsigned int)op->number[2]);
+    else
+        buffer_printf(printer->out, " %s", op->text[0] != 0 ? text(printer, op, 0) : "0");
     if (op->text[1] != 0)
         buffer_printf(printer->out, ":%s", text(printer, op, 1));
     for (uint32_t i = 0; i < op->data_length / sizeof(uint32_t); i++) {
@@ -200,18 +203,33 @@ static void print_user(const struct printer *printer, const struct wire_op *op)
     }
 }
 
-static void print_capabilities(const struct printer *printer, const struct wire_op *op)
+static void print_names(struct buffer *out, uint64_t set)
 {
-    bool all = op->number[0] == UINT64_MAX;
-
-    buffer_text(printer->out, all ? " all" : " keep");
-    for (int cap = 0; !all && cap <= CAP_LAST_CAP; cap++) {
-        char *name = (op->number[0] >> cap & 1) != 0 ? cap_to_name(cap) : NULL;
+    for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+        char *name = (set >> cap & 1) != 0 ? cap_to_name(cap) : NULL;
 
         if (name != NULL)
-            buffer_printf(printer->out, " %s", name + 4);
+            buffer_printf(out, " %s", name + 4);
         (void)cap_free(name);
     }
+}
+
+static void print_capabilities(const struct printer *printer, const struct wire_op *op)
+{
+    static const char *const sets[] = { "permitted", "effective", "inheritable", "ambient" };
+    bool all = op->number[0] == UINT64_MAX;
+
+    if (op->text[0] == 0) {
+        buffer_text(printer->out, all ? " all" : " keep");
+        print_names(printer->out, all ? 0 : op->number[0]);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+        buffer_printf(printer->out, " %s:", sets[i]);
+        print_names(printer->out, op->number[i]);
+    }
+    if (op->text[1] != 0)
+        buffer_printf(printer->out, " (%s)", text(printer, op, 1));
 }
 
 static void print_octal(const struct printer *printer, const struct wire_op *op)
@@ -240,6 +258,79 @@ static void print_exec(const struct printer *printer, const struct wire_op *op)
     }
 }
 
+static void print_cwd(const struct printer *printer, const struct wire_op *op)
+{
+    static const char *const when[] = { "", " make", " as root", " as the user" };
+
+    buffer_printf(printer->out, " %s%s", text(printer, op, 0),
+            op->number[0] < ARRAY_SIZE(when) ? when[op->number[0]] : "");
+}
+
+static void print_hooks(const struct printer *printer, const struct wire_op *op)
+{
+    const char *data = printer->plan->body.data + op->data - sizeof(struct wire_plan);
+    struct wire_hook_list list = { 0 };
+    size_t at = sizeof(list);
+
+    if (op->data_length >= sizeof(list))
+        memcpy(&list, data, sizeof(list));
+    if (op->kind == WIRE_OP_RUN_HOOKS)
+        print_texts(printer, op);
+    for (uint32_t i = 0; i < list.count; i++) {
+        struct wire_hook hook;
+
+        memcpy(&hook, data + at, sizeof(hook));
+        at += sizeof(hook) + (hook.argc + hook.envc) * sizeof(uint32_t);
+        buffer_printf(printer->out, " %s", printer->plan->body.data + hook.path - sizeof(struct wire_plan));
+        if (hook.timeout != 0)
+            buffer_printf(printer->out, " (at most %u s)", hook.timeout);
+    }
+    if (op->kind == WIRE_OP_START && op->slot >= 0)
+        buffer_text(printer->out, " listening");
+}
+
+static void print_time(const struct printer *printer, const struct wire_op *op)
+{
+    for (const char *at = text(printer, op, 0); *at != '\0'; at++) {
+        if (at == text(printer, op, 0))
+            buffer_text(printer->out, " ");
+        buffer_printf(printer->out, "%c", *at == '\n' ? (at[1] != '\0' ? ',' : ' ') : *at);
+    }
+}
+
+static void print_preserve(const struct printer *printer, const struct wire_op *op)
+{
+    buffer_printf(printer->out, " %llu from 3 on", (unsigned long long)op->number[0]);
+}
+
+static void print_scheduler(const struct printer *printer, const struct wire_op *op)
+{
+    static const char *const names[] = { "other", "fifo", "rr", "batch", "iso", "idle", "deadline", "ext" };
+    uint32_t policy;
+
+    memcpy(&policy, printer->plan->body.data + op->data - sizeof(struct wire_plan) + sizeof(uint32_t),
+            sizeof(policy));
+    buffer_printf(printer->out, " %s", policy < ARRAY_SIZE(names) ? names[policy] : "unknown");
+}
+
+static void print_hexadecimal(const struct printer *printer, const struct wire_op *op)
+{
+    buffer_printf(printer->out, " 0x%llx", (unsigned long long)op->number[0]);
+}
+
+static void print_memory_policy(const struct printer *printer, const struct wire_op *op)
+{
+    print_hexadecimal(printer, op);
+    print_texts(printer, op);
+}
+
+static void print_filter(const struct printer *printer, const struct wire_op *op)
+{
+    buffer_printf(printer->out, " %u instructions, flags 0x%llx%s%s", op->data_length / 8,
+            (unsigned long long)op->number[0], op->number[1] != 0 ? ", notify" : "",
+            op->number[2] != 0 ? ", right before execve" : "");
+}
+
 /* Kinds that are not here print their texts. */
 static void (*const printers[WIRE_OP_MAX_])(const struct printer *, const struct wire_op *) = {
     [WIRE_OP_UNSHARE] = print_unshare,
@@ -259,6 +350,17 @@ static void (*const printers[WIRE_OP_MAX_])(const struct printer *, const struct
     [WIRE_OP_BOUNDING] = print_capabilities,
     [WIRE_OP_CAPABILITIES] = print_capabilities,
     [WIRE_OP_UMASK] = print_octal,
+    [WIRE_OP_CWD] = print_cwd,
+    [WIRE_OP_TIME_OFFSETS] = print_time,
+    [WIRE_OP_HOOKS] = print_hooks,
+    [WIRE_OP_START] = print_hooks,
+    [WIRE_OP_RUN_HOOKS] = print_hooks,
+    [WIRE_OP_PRESERVE] = print_preserve,
+    [WIRE_OP_SCHEDULER] = print_scheduler,
+    [WIRE_OP_IO_PRIORITY] = print_hexadecimal,
+    [WIRE_OP_MEMORY_POLICY] = print_memory_policy,
+    [WIRE_OP_PERSONALITY] = print_hexadecimal,
+    [WIRE_OP_SECCOMP] = print_filter,
     [WIRE_OP_EXEC] = print_exec,
 };
 
@@ -293,23 +395,28 @@ static void print_host(const struct lc_plan *plan, struct buffer *out)
     struct printer printer = { plan, out };
 
     if (config->cgroups.present) {
-        buffer_printf(out, "host  cgroup %s/%s  [/cgroups]\n", config->cgroups.parent,
-                config->cgroups.name != NULL ? config->cgroups.name : "(generated)");
+        if (config->cgroups.oci)
+            buffer_printf(out, "host  cgroup %s  [%s]\n",
+                    config->cgroups.path != NULL ? config->cgroups.path : "(the id)",
+                    config->pointers->cgroups);
+        else
+            buffer_printf(out, "host  cgroup %s/%s  [/cgroups]\n", config->cgroups.parent,
+                    config->cgroups.name != NULL ? config->cgroups.name : "(generated)");
         print_host_limits(config, out);
     }
     buffer_text(out, "host  clone");
     print_namespaces(&printer, plan->clone_flags);
-    end_line(out, config->namespaces != 0 ? "/namespaces" : "");
+    end_line(out, config->namespaces != 0 ? config->pointers->namespaces : "");
     if (plan->makes_network)
-        buffer_text(out, "host  make NEWNET  [/namespaces]\n");
-    for (size_t i = 0; plan->map_ids && i < config->n_uid_mappings; i++)
-        buffer_printf(out, "host  uid-map %u %u %u  [/uid_mappings/%zu]\n",
-                config->uid_mappings[i].container_id, config->uid_mappings[i].host_id,
-                config->uid_mappings[i].size, i);
-    for (size_t i = 0; plan->map_ids && i < config->n_gid_mappings; i++)
-        buffer_printf(out, "host  gid-map %u %u %u  [/gid_mappings/%zu]\n",
-                config->gid_mappings[i].container_id, config->gid_mappings[i].host_id,
-                config->gid_mappings[i].size, i);
+        buffer_printf(out, "host  make NEWNET  [%s]\n", config->pointers->namespaces);
+    for (size_t i = 0; (plan->map_ids || plan->maps_late) && i < config->n_uid_mappings; i++)
+        buffer_printf(out, "host  uid-map %u %u %u  [%s/%zu]\n", config->uid_mappings[i].container_id,
+                config->uid_mappings[i].host_id, config->uid_mappings[i].size, config->pointers->uid_mappings,
+                i);
+    for (size_t i = 0; (plan->map_ids || plan->maps_late) && i < config->n_gid_mappings; i++)
+        buffer_printf(out, "host  gid-map %u %u %u  [%s/%zu]\n", config->gid_mappings[i].container_id,
+                config->gid_mappings[i].host_id, config->gid_mappings[i].size, config->pointers->gid_mappings,
+                i);
     for (size_t i = 0; i < config->n_networks; i++)
         if (config->networks[i].type == NETWORK_VETH)
             buffer_printf(out, "host  veth %s<random> on %s, other end %s  [%s]\n",

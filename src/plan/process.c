@@ -55,9 +55,16 @@ static int add_network(const struct plan_request *request, const struct config_n
     return 0;
 }
 
-int plan_network(const struct plan_request *request, struct lc_error **err)
+/* A network namespace is born with its "lo" down. */
+int plan_loopback(const struct plan_request *request, struct lc_error **err)
 {
     static const struct config_network loopback = { .type = NETWORK_LOOPBACK, .name = "lo" };
+
+    return add_network(request, &loopback, "", err);
+}
+
+int plan_network(const struct plan_request *request, struct lc_error **err)
+{
     const struct lc_config *config = request->config;
     bool own = (config->namespaces & NAMESPACE_BIT(NAMESPACE_NET)) != 0, has_loopback = false;
     int r = 0;
@@ -75,7 +82,7 @@ int plan_network(const struct plan_request *request, struct lc_error **err)
             has_loopback = true;
     }
     if (own && !has_loopback)
-        r = add_network(request, &loopback, "", err);
+        r = plan_loopback(request, err);
     for (size_t i = 0; r == 0 && i < config->n_networks; i++)
         r = add_network(request, &config->networks[i], config->networks[i].pointer, err);
     return r;

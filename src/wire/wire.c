@@ -100,6 +100,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
     ret_message->syscall[sizeof(ret_message->syscall) - 1] = '\0';
     ret_message->object[sizeof(ret_message->object) - 1] = '\0';
     ret_message->detail[sizeof(ret_message->detail) - 1] = '\0';
+    ret_message->pointer[sizeof(ret_message->pointer) - 1] = '\0';
     if (ret_fd != NULL)
         *ret_fd = fd;
     return 0;
@@ -117,8 +118,10 @@ static int slots_check(const struct wire_op *op, uint32_t n_slots)
         return 0;
     if (op->kind == WIRE_OP_SOURCE)
         return op->number[1] < n_slots;
-    return op->slot >= 0 ||
-           (op->kind != WIRE_OP_SETNS && op->kind != WIRE_OP_BIND && op->kind != WIRE_OP_JOIN_ROOT);
+    if (op->kind == WIRE_OP_PRESERVE)
+        return op->slot >= 0 && op->number[0] <= n_slots - (uint32_t)op->slot;
+    return op->slot >= 0 || (op->kind != WIRE_OP_SETNS && op->kind != WIRE_OP_BIND &&
+                                    op->kind != WIRE_OP_JOIN_ROOT && op->kind != WIRE_OP_RUN_HOOKS);
 }
 
 int wire_plan_check(const void *blob, size_t size)

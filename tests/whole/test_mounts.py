@@ -341,6 +341,14 @@ def test_no_pivot_root(umounts, make_container, busybox_master, work, tool, cana
     assert box.out("ls -d /bin").split() == ["/bin"]
 
 
+@pytest.mark.parametrize("no_pivot", [False, True])
+def test_no_whole_proc_lies_below_the_root(box, no_pivot):
+    """Who found one could mount his own, with nothing masked in it."""
+    box.config["no_pivot_root"] = no_pivot
+    result = box.exec("/bin/busybox", "unshare", "-mrpf", "/bin/busybox", "mount", "-t", "proc", "none", "/proc")
+    assert result.status == 1 and "permission denied" in result.err, result
+
+
 def test_chroot_escape_finds_nothing(box, tool, canary):
     box.add_file("/bin/helper", open(tool("helper"), "rb").read(), 0o755)
     for _ in ("start", "join"):

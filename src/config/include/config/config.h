@@ -23,9 +23,10 @@ enum config_namespace {
 };
 #define NAMESPACE_BIT(ns) (1u << (ns))
 
-/* One row per namespace: "NEWNS" in container.json, "mnt" in /proc/PID/ns, its CLONE_NEW* flag. */
+/* One row per namespace: "NEWNS" in container.json, "mount" in config.json, "mnt" in /proc/PID/ns, its CLONE_NEW*
+ * flag. */
 struct config_namespace_name {
-    const char *key, *proc;
+    const char *key, *oci, *proc;
     uint64_t clone_flag;
 };
 extern const struct config_namespace_name config_namespaces[NAMESPACE_MAX_];
@@ -394,6 +395,8 @@ struct lc_config {
     size_t n_networks;
     struct config_cgroups cgroups;
     const char *apparmor_profile, *process_label, *mount_label; /* NULL: none */
+    const char **warnings; /* what was read and has no effect; no newline, file and line within */
+    size_t n_warnings;
 };
 
 struct config_options {

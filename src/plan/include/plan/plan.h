@@ -45,9 +45,9 @@ struct lc_plan {
     size_t n_given;
     uint32_t n_slots, flags;
     uint64_t clone_flags; /* for the spawn itself */
-    bool map_ids;         /* the parent has to write uid_map and gid_map */
-    bool makes_network;   /* the parent makes the network namespace while the child mounts, and sends it */
-    bool forks;           /* the process is a fork of the spawned child (join, or a pid namespace by path) */
+    bool map_ids; /* the parent has to write uid_map and gid_map, before the program of the child runs */
+    bool makes_network; /* the parent makes the network namespace while the child mounts, and sends it */
+    bool forks;         /* the process is a fork of the spawned child (join, or a pid namespace by path) */
     bool maps_late;   /* the user namespace is made by the child itself, after it has joined others: op MAP */
     bool hooks;       /* op HOOKS: PREPARED has to be answered */
     bool waits_start; /* op START: CREATED comes before READY */
@@ -74,10 +74,11 @@ struct plan_options {
     size_t filter_length;            /* in bytes */
     unsigned int filter_flags;       /* SECCOMP_FILTER_FLAG_* */
     bool filter_notifies;
-    const char *extra_environment; /* "LISTEN_PID=1" or the like, or NULL */
+    const char *const *extra_environment; /* "LISTEN_PID=1" or the like, NULL-terminated; or NULL */
 };
 
-enum plan_descriptor { DESCRIPTOR_LISTEN, DESCRIPTOR_LOCK, DESCRIPTOR_PRESERVED };
+/* DESCRIPTOR_STATE: of plan_hooks only. */
+enum plan_descriptor { DESCRIPTOR_LISTEN, DESCRIPTOR_LOCK, DESCRIPTOR_PRESERVED, DESCRIPTOR_STATE = 0 };
 
 /* A running container, for joins. */
 struct plan_target {
@@ -89,6 +90,10 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
         struct lc_error **err);
 int plan_join(const struct lc_config *config, const struct plan_options *options,
         const struct plan_target *target, struct lc_plan **ret, struct lc_error **err);
+/* A plan without a container: hooks of one kind, in the namespaces of the caller. DESCRIPTOR_STATE is given. After a
+ * failed poststop hook the others run all the same. */
+int plan_hooks(const struct lc_config *config, enum config_hook_kind kind, const char *bundle,
+        struct lc_plan **ret, struct lc_error **err);
 void plan_free(struct lc_plan *plan);
 
 /* The wire blob; the caller frees. NULL when out of memory. */
@@ -98,6 +103,10 @@ void *plan_blob(struct lc_plan *plan, size_t *ret_size);
 void plan_print(const struct lc_plan *plan, struct buffer *out);
 /* One of the child's ops, without newline. */
 void plan_print_op(const struct lc_plan *plan, size_t index, struct buffer *out);
+
+/* For the files of this room, and the start and end of every plan_... above. */
+struct lc_plan *plan_new(const struct lc_config *config, const struct plan_options *options);
+int plan_finish(struct lc_plan *plan, int result, struct lc_plan **ret, struct lc_error **err);
 
 /* ---- the builder, for the files of this room ---- */
 /* Appends an op made for `pointer` and returns it, zeroed with slot -1; a scratch op after a failure: never NULL. */
@@ -112,14 +121,18 @@ uint32_t plan_slot(struct lc_plan *plan); /* a slot that an op fills */
 /* Slots of what comes from the host; 0 where there is none (no op asks then). */
 struct plan_sources {
     int16_t rootfs, console, console_tree, kernel[8], devices[8], *mounts;
+    const char **destinations, **nodes; /* of config.json's mounts and devices, cleaned */
 };
 
 struct plan_request {
     struct lc_plan *plan;
     const struct lc_config *config;
     const struct plan_options *options;
-    bool user, mount; /* new user / mount namespace */
+    bool user, mount;                   /* new user / mount namespace */
+    bool network_joined, groups_waited; /* the ops for these are in the plan (config.json) */
     struct plan_sources sources;
+    int16_t listen, preserved; /* slots of what the parent has open, -1: none */
+    bool labelled;             /* the ops for labels and the like are in the plan */
 };
 void plan_namespaces(const struct plan_request *request);
 void plan_join_network(const struct plan_request *request);
@@ -128,11 +141,66 @@ void plan_filesystem(const struct plan_request *request);
 void plan_mounts(const struct plan_request *request);
 int plan_devices(const struct plan_request *request, struct lc_error **err);
 void plan_sysfs(const struct plan_request *request);
+/* The tree of config.json: only the mounts that it lists, then devices, links, console, hidden and read-only paths,
+ * settings. Enters the network namespace on the way. */
+int plan_tree_oci(struct plan_request *request, struct lc_error **err);
+/* Once: the process is in its groups, and in a cgroup namespace whose root they are. After the network namespace: the
+ * parent speaks in this order. */
+void plan_wait_groups(struct plan_request *request);
+void plan_network_once(struct plan_request *request);
+/* For the files of config.json's tree: its sources are opened, one mount of it, all of its nodes and links. */
+int plan_sources_oci(struct plan_request *request, struct lc_error **err);
+int plan_mount_oci(struct plan_request *request, size_t index, struct lc_error **err);
+void plan_mount_cgroup(struct plan_request *request, const struct config_mount *mount);
+void plan_add_bind(
+        const struct plan_request *request, const struct config_mount *mount, int16_t slot, uint64_t flags);
+void plan_add_remount(const struct plan_request *request, const struct config_mount *mount);
+void plan_add_mount(const struct plan_request *request, const struct config_mount *mount, const char *data,
+        uint64_t flags);
+void plan_set_readonly(const struct plan_request *request, const struct config_mount *mount);
+bool plan_mount_is(const struct config_mount *mount, const char *type);
+/* Has its ids mapped: only the parent can do that. */
+bool plan_is_mapped(const struct config_mount *mount);
+int plan_check_mapped(
+        const struct plan_request *request, const struct config_mount *mount, struct lc_error **err);
+int16_t plan_give_mount(
+        const struct plan_request *request, const struct config_mount *mount, const char *path);
+/* The first mount from which on none has to do with nodes, links, console and /proc. */
+size_t plan_first_independent(const struct plan_request *request);
+int plan_nodes_oci(const struct plan_request *request, struct lc_error **err);
+/* Lexically: "/a//./b/../c/" is "/a/c". */
+const char *plan_clean_path(const struct plan_request *request, const char *path);
+/* The last mount of the list whose destination is this clean path or above it; NULL: the rootfs itself. */
+const struct config_mount *plan_mount_above(const struct plan_request *request, const char *path);
+/* mount(2) flags of attributes. */
+uint64_t plan_attr_flags(uint64_t attr);
+const char *plan_labelled(const struct plan_request *request, const char *data);
+int16_t plan_source(
+        const struct plan_request *request, const char *path, bool recursive, const char *pointer);
+/* "/dev/fuse" alone means: the same numbers as on this host. */
+int plan_look_up_device(struct config_device *device, struct lc_error **err);
+void plan_add_device(const struct plan_request *request, const struct config_device *device, uint64_t flags);
+void plan_console(const struct plan_request *request);
 void plan_sysctls(const struct plan_request *request);
 /* Read-only and masked paths: those below /proc, or all others. */
 void plan_hiding(const struct plan_request *request, bool below_proc);
 void plan_labels(const struct plan_request *request);
 int plan_network(const struct plan_request *request, struct lc_error **err);
 void plan_process(const struct plan_request *request);
+
+/* ---- config.json: oci.c, oci-namespaces.c, oci-process.c, hooks.c ---- */
+extern const enum config_namespace plan_join_order[NAMESPACE_MAX_];
+int plan_create_oci(struct plan_request *request, struct lc_error **err);
+int plan_join_oci(struct plan_request *request, const struct plan_target *target, struct lc_error **err);
+void plan_namespaces_oci(struct plan_request *request);
+/* slots: of each namespace, -1 where none. Those that we may enter as we are first, then the user namespace, then what it
+ * gives the right to. */
+void plan_enter_oci(struct plan_request *request, const int16_t *slots);
+/* Once: labels, keyring and OOM score, all through the host's /proc. */
+void plan_labels_oci(struct plan_request *request);
+int plan_affinity(const struct plan_request *request, const char *list, struct lc_error **err);
+int plan_process_oci(const struct plan_request *request, bool join, struct lc_error **err);
+void plan_hook_data(struct lc_plan *plan, const struct config_hooks *hooks, struct wire_op *op);
+int plan_loopback(const struct plan_request *request, struct lc_error **err);
 
 #endif

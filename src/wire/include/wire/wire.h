@@ -65,6 +65,7 @@ struct wire_message {
     char syscall[24];
     char object[512];
     char detail[512]; /* ERROR of a hook: what it printed last rides along as a file, at most 4 KiB */
+    char pointer[64]; /* ERROR of a hook: its own key */
 };
 
 enum wire_outcome { WIRE_FAILED, WIRE_NOT_EXECUTABLE, WIRE_NOT_FOUND };
@@ -78,7 +79,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
 /* clang-format off */
 /* X(kind, name, doc): the child's step table, the printer and the error messages are all made from this list. */
 #define WIRE_OPS(X)                                                                                          \
-    X(SETNS, "setns")               /* slot; number0 CLONE_NEW* */                                           \
+    X(SETNS, "setns")               /* slot; number0 CLONE_NEW*; number1: EPERM leaves it to a later op with this slot */ \
     X(UNSHARE, "unshare")           /* number0 CLONE_NEW*; number1: say UNSHARED */                          \
     X(JOIN_NETWORK, "join-network") /* wait for NETWORK and enter it */                                      \
     X(BECOME_ROOT, "become-root")   /* uid 0, gid 0 of the user namespace just joined */                     \
@@ -88,16 +89,17 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(DOMAINNAME, "domainname")     /* text0 */                                                              \
     X(PROPAGATION, "propagation")   /* number0 MS_*: of the whole private mount tree */                      \
     X(SOURCE, "source")             /* text0 host path; number0 recursive; number1 slot to fill */           \
-    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1 */                              \
-    X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 MOUNT_F_* */ \
+    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1; number0: MS_* it gets in the end */ \
+    X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 WIRE_MOUNT_*; of a remount \
+                                       number0 also << 32 what is cleared, 2 attributes set, 3 cleared */    \
     X(BIND, "bind")                 /* text2 destination; number0 set, 1 clear, 2 flags, 3 propagation; slot */ \
-    X(DEVICE, "device")             /* text0 path; number0 mode with type, 1 dev, 2 uid, 3 gid */            \
-    X(SYMLINK, "symlink")           /* text0 target, text1 path in /dev */                                   \
+    X(DEVICE, "device")             /* text0 path; number0 mode with type, 1 dev, 2 uid, 3 gid; number0: WIRE_KEEP */ \
+    X(SYMLINK, "symlink")           /* text0 target, text1 path; number0: WIRE_KEEP */                       \
     X(CONSOLE, "console")           /* slot of a given pty, or -1: a new one; number0 bind, 1 rows, columns */ \
     X(SYSCTL, "sysctl")             /* text0 key with slashes, text1 value */                                \
     X(MASK, "mask")                 /* text0 path */                                                         \
     X(READONLY, "readonly")         /* text0 path */                                                         \
-    X(LABEL, "label")               /* text0 "apparmor" or "selinux", text1 label: at the next exec */       \
+    X(LABEL, "label")               /* text0 "apparmor" or "selinux", text1 label: at the next exec; or "selinux-key" */ \
     X(OOM_SCORE, "oom-score")       /* number0 */                                                            \
     X(ROOT_ATTRIBUTES, "root-attributes") /* number0 MOUNT_ATTR_* to set on the root mount */                \
     X(DETACH_HOST, "detach-host")   /* number0: the rootfs becomes "/"; number1: by chroot, not pivot_root */ \
@@ -105,18 +107,18 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(WAIT, "wait")                 /* for PLACED */                                                         \
     X(NETWORK, "network")           /* text0 interface; data: rtnetlink messages */                          \
     X(RLIMIT, "rlimit")             /* text0 name; number0 resource, 1 soft, 2 hard */                       \
-    X(SESSION, "session")           /* setsid; the console becomes the controlling terminal and 0, 1, 2 */   \
+    X(SESSION, "session")           /* setsid; the console becomes the controlling terminal and 0, 1, 2; number0: they become the user's */ \
     X(USER, "user")                 /* text0 user, text1 group, or number0 = 1: uid number1, gid number2; data: additional gids (uint32) */ \
     X(BOUNDING, "bounding")         /* number0 kept */                                                       \
     X(IDENTITY, "identity")         /* groups, gid, uid; number0: setgroups may be denied (one id mapped) */ \
-    X(CAPABILITIES, "capabilities") /* number0 permitted, 1 effective, 2 inheritable, 3 ambient; slot 1: exactly these */ \
+    X(CAPABILITIES, "capabilities") /* number0 permitted; with text0: exactly, and 1 effective, 2 inheritable, 3 ambient; text1: and SYS_ADMIN in reserve */ \
     X(UMASK, "umask")               /* number0 */                                                            \
-    X(CWD, "cwd")                   /* text0 */                                                              \
+    X(CWD, "cwd")                   /* text0; number0 enum wire_cwd */                                       \
     X(NO_NEW_PRIVILEGES, "no-new-privileges")                                                                \
     X(MAP, "map")                   /* unshare(NEWUSER), say UNSHARED, wait for MAPPED, become root: after joined namespaces */ \
     X(TIME_OFFSETS, "time-offsets") /* a time namespace of its own; text0: lines for timens_offsets */       \
     X(KEYRING, "keyring")           /* text0: name of a new session keyring */                               \
-    X(HOOKS, "hooks")               /* PREPARED, HOOKED; data: createContainer hooks, see wire_hook */       \
+    X(HOOKS, "hooks")               /* PREPARED, HOOKED; data: createContainer hooks, see wire_hook; text0 host path of the rootfs, or none */ \
     X(COMMAND, "command")           /* text0: argv[0] must be found now, before CREATED; text1: PATH */       \
     X(START, "start")               /* CREATED; slot of a listening socket, or -1: wait here; data: startContainer hooks */ \
     X(PRESERVE, "preserve")         /* number0 descriptors from this slot on become 3, 4, ... */              \
@@ -125,8 +127,8 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(IO_PRIORITY, "io-priority")   /* number0 as ioprio_set(2) wants it */                                   \
     X(MEMORY_POLICY, "memory-policy") /* number0 mode and flags, 1 bits in the mask; data: node mask */       \
     X(PERSONALITY, "personality")   /* number0 */                                                            \
-    X(SECCOMP, "seccomp")           /* data: struct sock_filter[]; number0 SECCOMP_FILTER_FLAG_*, 1: say NOTIFY */ \
-    X(RUN_HOOKS, "run-hooks")       /* data: hooks; slot: their standard input; text0: working directory */    \
+    X(SECCOMP, "seccomp")           /* data: struct sock_filter[]; number0 SECCOMP_FILTER_FLAG_*, 1: say NOTIFY, 2: by EXEC, as its last call before */ \
+    X(RUN_HOOKS, "run-hooks")       /* data: hooks; slot: their standard input; text0: working directory; number0: go on after one failed */ \
     X(DONE, "done")                 /* READY, and the end: for plans without a program */                      \
     X(EXEC, "exec")                 /* data: argv then envp as uint32 string offsets; number0 argc, 1 envc, 2: add HOME */
 /* clang-format on */
@@ -145,7 +147,14 @@ const char *wire_op_name(enum wire_op_kind kind);
 #define WIRE_MOUNT_RECURSIVE 4u      /* bind with submounts */
 #define WIRE_MOUNT_COPY_UP 8u        /* a tmpfs that begins with what lies below it */
 #define WIRE_MOUNT_REMOUNT 16u       /* changes the mount that is there */
+#define WIRE_MOUNT_KEEP_MODE 32u     /* a tmpfs with the mode of the directory that is there */
+#define WIRE_MOUNT_GUARD_PROC 64u    /* not on anything that a procfs shows */
+#define WIRE_MOUNT_FROM_PROC 128u    /* the source must be the root of a procfs */
 #define WIRE_MOUNT_PROPAGATION_SHIFT 32
+
+/* number0 of DEVICE (beside the mode) and SYMLINK: in a tree that is not ours. What is there stays, links on the way are
+ * followed inside the root, and where nodes cannot be made the host's is bound. */
+#define WIRE_KEEP (1ull << 32)
 
 struct wire_op {
     uint16_t kind;
@@ -155,13 +164,22 @@ struct wire_op {
     uint32_t data, data_length;
 };
 
-/* The data of HOOKS and START: this header, then for each hook a struct wire_hook followed by argc and envc uint32 string
- * offsets. */
+/* number0 of CWD. FIRST and LAST stand before and after the change of identity: some directories are only for root, some
+ * only for the user. */
+enum wire_cwd {
+    WIRE_CWD_ENTER,
+    WIRE_CWD_MAKE,  /* below the root that is not "/" yet, where it is missing */
+    WIRE_CWD_FIRST, /* may be refused */
+    WIRE_CWD_LAST,  /* where FIRST was */
+};
+
+/* The data of HOOKS, START and RUN_HOOKS: this header, then for each hook a struct wire_hook followed by argc and envc
+ * uint32 string offsets. */
 struct wire_hook_list {
     uint32_t count;
 };
 struct wire_hook {
-    uint32_t path, timeout, argc, envc; /* timeout in seconds, 0: none */
+    uint32_t path, pointer, timeout, argc, envc; /* timeout in seconds, 0: none */
 };
 
 #define WIRE_MAGIC 0x31706c63u /* "clp1" */

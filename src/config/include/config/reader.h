@@ -16,6 +16,8 @@ struct reader {
     struct lc_error **err;
     bool lenient;
     bool no_memory;
+    bool oci;    /* config.json: null means absent, integers up to 2^64-1, more mount options */
+    bool update; /* of a container that exists: an explicit 0 of some limits is an order */
     unsigned complaints;
     /* What only the cross-key rules need to know. */
     bool namespaces_bad;          /* the list has errors: "needs NEWNS" would only be noise */
@@ -45,12 +47,26 @@ struct place position_at(const char *text, size_t length, size_t offset);
 /* The first bracket below DEPTH_MAX levels; false: there is none. */
 bool position_too_deep(const char *text, size_t length, struct place *ret);
 void position_line(const char *text, size_t offset, int *ret_line, int *ret_column);
+/* Where the value starts. */
+int position_of_value(const char *text, size_t length, const char *pointer, size_t *ret_offset);
 /* config_locate, but the position of the member's name instead of its value. */
 int position_of_key(const char *text, size_t length, const char *pointer, int *ret_line, int *ret_column);
 
 /* ---- syntax.c ---- */
 /* The tree of the configuration's text, or NULL after one error. */
 json_t *syntax_load(struct reader *reader);
+
+/* ---- parse.c ---- */
+/* A configuration with nothing read yet; NULL when out of memory. */
+struct lc_config *config_new(const char *text, size_t length, const char *file);
+void config_free_pointer(struct lc_config **config);
+/* Refuses what is longer than TEXT_MAX. */
+int config_check_length(const char *text, size_t length, const char *file, struct lc_error **err);
+
+/* ---- load.c ---- */
+/* Reads a regular file below dirfd, at most one byte more than TEXT_MAX. The caller frees *ret_text. */
+int config_read_file(int dirfd, const char *name, const char *file, const char *hint, char **ret_text,
+        size_t *ret_length, struct lc_error **err);
 
 /* ---- report.c ---- */
 void complain(struct reader *reader, const struct node *node, const char *fmt, ...)
@@ -89,6 +105,8 @@ void *keep_array(struct reader *reader, size_t count, size_t size);
 /* True for an array of at most `max` members; complains otherwise. */
 bool get_array(struct reader *reader, const struct node *node, const char *expected, size_t max);
 bool get_integer(struct reader *reader, const struct node *node, int64_t min, int64_t max, int64_t *ret);
+/* Up to 2^64-1 where the reader is one of config.json. */
+bool get_unsigned(struct reader *reader, const struct node *node, uint64_t min, uint64_t max, uint64_t *ret);
 /* The tree's own string, gone after parsing; NULL after a complaint. */
 const char *get_text(struct reader *reader, const struct node *node);
 /* An integer, or a string of octal digits. */
@@ -126,6 +144,17 @@ void read_capabilities_mask(struct reader *reader, const struct node *node, void
 void read_mounts(struct reader *reader, const struct node *node, void *target);
 void read_mount_options(struct reader *reader, const struct node *node, struct config_mount *mount,
         bool *bind); /* `bind` may already be set by the type */
+/* "SYS_ADMIN" or "CAP_SYS_ADMIN" in any case; -1 when libcap does not know it. */
+int capability_bit(const char *name);
+/* The row of "RLIMIT_NOFILE": its number and our own copy of the name; false when there is none. */
+bool rlimit_find(const char *name, int *ret_resource, const char **ret_name);
+bool is_cpu_list(const char *text); /* "0-3,5" */
+/* One mapping against those before it. */
+void check_mapping(
+        struct reader *reader, const struct node *node, const struct config_mapping *all, size_t index);
+/* The words of the table, for who lists them. */
+size_t mount_option_count(void);
+const char *mount_option_name(size_t index);
 void read_devices(struct reader *reader, const struct node *node, void *target);
 void read_rlimits(struct reader *reader, const struct node *node, void *target);
 void read_sysctl(struct reader *reader, const struct node *node, void *target);

@@ -1,0 +1,145 @@
+/* The public functions about config.json itself: reading it, a first one, and what this build and kernel can do with it. */
+#include "container.h"
+
+#include <base/util.h>
+#include <oci/oci.h>
+#include <security/apparmor.h>
+#include <security/capabilities.h>
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#define SECCOMP_NEW_LISTENER (1ul << 3)
+#define SECCOMP_WAIT_KILLABLE (1ul << 5)
+
+static int raise_path(struct lc_error **err, const char *syscall, const char *path)
+{
+    return error_raise(err,
+            &(struct error_site){ .stage = "config", .errnum = errno, .syscall = syscall, .object = path },
+            NULL);
+}
+
+int lc_config_load_bundle(const char *bundle, struct lc_config **ret, struct lc_error **err)
+{
+    CLEAN_FREE char *absolute = NULL;
+    CLEAN_FD int fd = -EBADF;
+
+    if (bundle == NULL)
+        bundle = ".";
+    absolute = realpath(bundle, NULL);
+    if (absolute == NULL)
+        return raise_path(err, "realpath", bundle);
+    fd = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return raise_path(err, "open", absolute);
+    return oci_load(fd, absolute, ret, err);
+}
+
+int lc_config_parse_oci(const char *text, size_t length, const char *name, const char *bundle,
+        struct lc_config **ret, struct lc_error **err)
+{
+    CLEAN_FREE char *absolute = realpath(bundle != NULL ? bundle : ".", NULL);
+
+    if (absolute == NULL)
+        return raise_path(err, "realpath", bundle != NULL ? bundle : ".");
+    return oci_parse(text, length, name, absolute, ret, err);
+}
+
+int lc_config_default_oci(bool rootless, char **ret_json, struct lc_error **err)
+{
+    return oci_default_json(rootless, geteuid(), getegid(), ret_json, err);
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static uint32_t kernel_namespaces(void)
+{
+    uint32_t found = 0;
+
+    for (int i = 0; i < NAMESPACE_MAX_; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/proc/self/ns/%s", config_namespaces[i].proc);
+        if (exists(path))
+            found |= NAMESPACE_BIT(i);
+    }
+    return found;
+}
+
+/* The kernel looks at the flags before it looks for the filter: EFAULT says that it knows them. */
+static uint32_t seccomp_flags(void)
+{
+    static const unsigned long flags[] = {
+        SECCOMP_FILTER_FLAG_TSYNC,
+        SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+        SECCOMP_FILTER_FLAG_LOG,
+        SECCOMP_WAIT_KILLABLE | SECCOMP_NEW_LISTENER,
+    }; /* in the order of oci_seccomp_flags */
+    uint32_t found = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags[i], NULL) < 0 && errno == EFAULT)
+            found |= 1u << i;
+    return found;
+}
+
+/* Does a small file of the kernel's have the word? */
+static bool file_has(const char *path, const char *word)
+{
+    char text[4096];
+    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+    if (length < 0)
+        return false;
+    text[length] = '\0';
+    return strstr(text, word) != NULL;
+}
+
+static bool kernel_at_least(int major, int minor)
+{
+    struct utsname name;
+    int is_major = 0, is_minor = 0;
+
+    if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &is_major, &is_minor) != 2)
+        return false;
+    return is_major > major || (is_major == major && is_minor >= minor);
+}
+
+int lc_features(char **ret_json, struct lc_error **err)
+{
+    const struct config_pair annotations[] = {
+        { .name = "libcontainer.version", .value = LC_VERSION },
+    };
+    int last = capabilities_last();
+    struct oci_features features = {
+        .namespaces = kernel_namespaces(),
+        .last_capability = last < 0 ? CAP_LAST_CAP : last,
+        .cgroup_v1 = true,
+        .cgroup_v2 = true,
+        .rdma = file_has("/proc/cgroups", "rdma") || file_has("/sys/fs/cgroup/cgroup.controllers", "rdma"),
+        .seccomp_flags = seccomp_flags(),
+        .apparmor = apparmor_enabled() == 1,
+        .selinux = exists("/sys/fs/selinux/enforce"),
+        .rdt = file_has("/proc/filesystems", "resctrl"),
+        .rdt_monitoring = exists("/sys/fs/resctrl/info/L3_MON"),
+        .memory_policy = exists("/proc/self/numa_maps"),
+        .idmap = kernel_at_least(5, 12),
+        .net_devices = true,
+        .annotations = annotations,
+        .n_annotations = ARRAY_SIZE(annotations),
+    };
+
+    features.seccomp = features.seccomp_flags != 0;
+    features.rdt_schemata = features.rdt;
+    return oci_features_json(&features, ret_json, err);
+}

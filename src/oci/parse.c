@@ -1,0 +1,255 @@
+/* The entries: the table of top-level keys, and what is read together. */
+#include "internal.h"
+
+#include <base/util.h>
+
+#include <ctype.h>
+#include <stddef.h>
+#include <string.h>
+
+#define ANNOTATIONS_MAX 65536
+
+static const char *skip_digits(const char *text)
+{
+    const char *end = text + strspn(text, "0123456789");
+
+    return end == text || (*text == '0' && end - text > 1) ? NULL : end;
+}
+
+/* MAJOR.MINOR.PATCH with "-..." and "+..." behind it. */
+static bool is_semver(const char *text)
+{
+    for (int i = 0; i < 3; i++) {
+        text = skip_digits(text);
+        if (text == NULL || (i < 2 && *text++ != '.'))
+            return false;
+    }
+    if (*text != '\0' && *text != '-' && *text != '+')
+        return false;
+    for (; *text != '\0'; text++)
+        if (!isalnum((unsigned char)*text) && strchr("-+.", *text) == NULL)
+            return false;
+    return true;
+}
+
+static void read_version(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+
+    if (text == NULL || !is_semver(text))
+        complain_expected(reader, node, "a version like \"" OCI_VERSION "\"");
+    else if (strncmp(text, "1.", 2) != 0)
+        complain(reader, node, "unsupported OCI version %s: expected 1.x", quote(reader, text));
+    else
+        *(const char **)target = keep(reader, text);
+}
+
+static void read_root_path(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = get_text(reader, node);
+
+    if (text != NULL && *text == '\0')
+        complain_expected(reader, node, "a path");
+    else if (text != NULL)
+        *(const char **)target = keep(reader, text);
+}
+
+static void read_root(struct reader *reader, const struct node *node, void *target)
+{
+    static const struct key keys[] = {
+        { "path", read_root_path, offsetof(struct lc_config, oci.rootfs) },
+        { "readonly", read_bool, offsetof(struct lc_config, readonly_fs) },
+    };
+
+    read_object(reader, node, keys, ARRAY_SIZE(keys), target);
+    if (json_is_object(node->json))
+        (void)require_key(reader, node, "path");
+}
+
+static void read_annotations(struct reader *reader, const struct node *node, void *target)
+{
+    struct lc_config *config = target;
+    size_t count = get_object(reader, node, "an object of strings", ANNOTATIONS_MAX);
+    const char *key;
+    json_t *value;
+
+    if (count == SIZE_MAX)
+        return;
+    config->oci.annotations = keep_array(reader, count, sizeof(*config->oci.annotations));
+    if (config->oci.annotations == NULL)
+        return;
+    json_object_foreach(node->json, key, value)
+    {
+        struct node member = { .parent = node, .key = key, .json = value };
+        const char *text = get_text(reader, &member);
+
+        if (*key == '\0')
+            complain_key(reader, &member, NULL, "the name of an annotation must not be empty");
+        else if (text != NULL)
+            config->oci.annotations[config->oci.n_annotations++] =
+                    (struct config_pair){ .name = keep(reader, key), .value = keep(reader, text) };
+    }
+}
+
+#define FIELD(field) offsetof(struct lc_config, field)
+static const struct key keys[] = {
+    { "ociVersion", read_version, FIELD(oci.version) },
+    { "root", read_root, 0 },
+    { "hostname", read_hostname, FIELD(hostname) },
+    { "domainname", read_hostname, FIELD(domainname) },
+    { "process", read_process, 0 },
+    { "mounts", read_oci_mounts, 0 },
+    { "hooks", read_hooks, 0 },
+    { "annotations", read_annotations, 0 },
+    { "linux", read_linux, 0 },
+};
+
+static void read_tree(struct reader *reader, json_t *tree)
+{
+    struct node top = { .json = tree };
+
+    read_object(reader, &top, keys, ARRAY_SIZE(keys), reader->config);
+    if (!json_is_object(tree))
+        return;
+    (void)require_key(reader, &top, "ociVersion");
+    (void)require_key(reader, &top, "root");
+    check_oci_rules(reader, &top);
+}
+
+/* A text of its own, and pointers from its own root: the configuration's are put back after it. */
+static void read_other_process(struct reader *reader, const struct oci_text *process)
+{
+    struct lc_config *config = reader->config;
+    const struct oci_text own = { config->text, config->length, config->file };
+    json_t *tree;
+
+    config->text = process->text;
+    config->length = process->length;
+    config->file = process->file;
+    tree = syntax_load(reader);
+    if (tree != NULL) {
+        struct node top = { .json = tree };
+
+        read_process(reader, &top, config);
+    }
+    json_decref(tree);
+    config->text = own.text;
+    config->length = own.length;
+    config->file = own.file;
+}
+
+static void read_texts(struct reader *reader, const struct oci_text *process)
+{
+    json_t *tree = syntax_load(reader);
+
+    if (tree != NULL) {
+        if (process != NULL)
+            (void)json_object_del(tree, "process"); /* -1: there was none */
+        read_tree(reader, tree);
+    }
+    json_decref(tree);
+    if (process != NULL)
+        read_other_process(reader, process);
+}
+
+static struct lc_config *oci_new(const struct oci_text *text, const char *bundle)
+{
+    struct lc_config *config = config_new(text->text, text->length, text->file);
+
+    if (config == NULL)
+        return NULL;
+    config->from_oci = true;
+    config->pointers = &config_pointers_oci;
+    config->capabilities = 0;
+    config->capabilities_given = true;
+    config->masked_paths_given = true;
+    config->readonly_paths_given = true;
+    config->cgroups.present = true;
+    config->cgroups.oci = true;
+    config->oci.bundle = arena_strdup(&config->arena, bundle);
+    if (config->oci.bundle == NULL) {
+        config_free(config);
+        return NULL;
+    }
+    return config;
+}
+
+static int parse(const struct oci_text *text, const struct oci_text *process, const char *bundle,
+        struct lc_config **ret, struct lc_error **err)
+{
+    const struct error_site no_memory = { .stage = "config", .file = text->file, .errnum = ENOMEM };
+    CLEANUP(config_free_pointer) struct lc_config *config = NULL;
+    struct reader reader = { .err = err, .lenient = true, .oci = true };
+    int r = config_check_length(text->text, text->length, text->file, err);
+
+    if (r == 0 && process != NULL)
+        r = config_check_length(process->text, process->length, process->file, err);
+    if (r < 0)
+        return r;
+    config = oci_new(text, bundle);
+    if (config == NULL)
+        return error_raise(err, &no_memory, NULL);
+    reader.config = config;
+    read_texts(&reader, process);
+    if (reader.no_memory)
+        return error_raise(err, &no_memory, NULL);
+    if (reader.complaints > 0)
+        return -EINVAL;
+    *ret = TAKE_POINTER(config);
+    return 0;
+}
+
+int oci_parse(const char *text, size_t length, const char *file, const char *bundle, struct lc_config **ret,
+        struct lc_error **err)
+{
+    const struct oci_text whole = { text, length, file };
+
+    return parse(&whole, NULL, bundle, ret, err);
+}
+
+int oci_parse_process(const struct oci_text *config, const struct oci_text *process, const char *bundle,
+        struct lc_config **ret, struct lc_error **err)
+{
+    return parse(config, process, bundle, ret, err);
+}
+
+int oci_load(int bundle_fd, const char *bundle, struct lc_config **ret, struct lc_error **err)
+{
+    CLEAN_FREE char *text = NULL;
+    size_t length = 0;
+    int r = config_read_file(bundle_fd, OCI_CONFIG_NAME, OCI_CONFIG_NAME,
+            "`nsrun spec` makes one to start from", &text, &length, err);
+
+    return r < 0 ? r : oci_parse(text, length, OCI_CONFIG_NAME, bundle, ret, err);
+}
+
+int oci_parse_resources(const char *text, size_t length, const char *file, struct arena *arena,
+        struct config_cgroups *ret, struct lc_error **err)
+{
+    const struct error_site no_memory = { .stage = "config", .file = file, .errnum = ENOMEM };
+    struct lc_config config = { .arena = *arena,
+        .file = file,
+        .text = text,
+        .length = length,
+        .cgroups = { .present = true, .oci = true } };
+    struct reader reader = { .config = &config, .err = err, .lenient = true, .oci = true, .update = true };
+    int r = config_check_length(text, length, file, err);
+    json_t *tree;
+
+    if (r < 0)
+        return r;
+    tree = syntax_load(&reader);
+    if (tree != NULL) {
+        struct node top = { .json = tree };
+
+        read_resources(&reader, &top, &config.cgroups);
+    }
+    json_decref(tree);
+    *arena = config.arena;
+    if (reader.no_memory)
+        return error_raise(err, &no_memory, NULL);
+    if (reader.complaints > 0)
+        return -EINVAL;
+    *ret = config.cgroups;
+    return 0;
+}
