@@ -1,4 +1,5 @@
-#include <cgroups/cgroups.h>
+/* The files through which a process enters the groups. */
+#include "internal.h"
 
 #include <base/util.h>
 
@@ -21,4 +22,22 @@ int cgroup_open_entry(const struct cgroup_group *group, struct lc_error **err)
                         .errnum = errno },
                 NULL);
     return fd;
+}
+
+int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **err)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct group_dir dir = { .path = set->groups[i].path, .err = err };
+        int fd;
+
+        if (!set->groups[i].v2)
+            continue;
+        fd = openat(AT_FDCWD, set->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            return group_fail(&dir, "", errno, "open", NULL);
+        *ret_fd = fd;
+        return 0;
+    }
+    *ret_fd = -EBADF;
+    return 0;
 }

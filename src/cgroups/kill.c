@@ -76,6 +76,21 @@ static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
     return 0;
 }
 
+/* A frozen process of v1 dies only when it is thawed. */
+static void thaw(const struct cgroup_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct group_dir dir = { .fd = -EBADF, .path = set->groups[i].path };
+
+        if (set->groups[i].v2 || !set->groups[i].made || cgroup_group_frozen(&set->groups[i]) <= 0)
+            continue;
+        dir.fd = openat(AT_FDCWD, dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (dir.fd >= 0)
+            (void)group_write(&dir, "freezer.state", "THAWED", NULL);
+        fd_close(&dir.fd);
+    }
+}
+
 /* All at once and without a race; not when we are in there ourselves, and not before Linux 5.14. */
 static void kill_at_once(const struct cgroup_group *group)
 {
@@ -106,11 +121,26 @@ static int kill_group(const struct cgroup_group *group, int64_t deadline)
     return r == -ENOENT ? 0 : r;
 }
 
+/* Before anybody is thawed everybody has the signal, so that nobody runs on for a moment. */
+static void kill_frozen(const struct cgroup_set *set)
+{
+    struct sweep sweep = { .self = getpid(), .signal = SIGKILL };
+
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->groups[i].v2 || !set->groups[i].made || cgroup_group_frozen(&set->groups[i]) <= 0)
+            continue;
+        (void)sweep_group(&set->groups[i], &sweep);
+        thaw(set);
+        return;
+    }
+}
+
 int cgroup_kill(const struct cgroup_set *set, int timeout_ms)
 {
     int64_t deadline = cgroup_now_ms() + timeout_ms;
     int first = 0;
 
+    kill_frozen(set);
     for (size_t i = 0; i < set->count; i++) {
         int r = set->groups[i].made ? kill_group(&set->groups[i], deadline) : 0;
 

@@ -389,7 +389,8 @@ static void test_layout(void **state)
     assert_int_equal(layout.n_v1, 3);
     assert_string_equal(layout.v1[0].names, "name=systemd");
     assert_int_equal(layout.v1[0].controllers, 0);
-    assert_int_equal(layout.v1[1].controllers, CGROUP_BIT(CGROUP_CPU));
+    assert_int_equal(layout.v1[1].controllers, CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT));
+    assert_string_equal(layout.v1[1].path, "/a:b");
     assert_int_equal(layout.v1[2].controllers, CGROUP_BIT(CGROUP_PIDS));
     assert_string_equal(layout.v2_path, "/user.slice");
     layout_done(&layout);
@@ -398,7 +399,8 @@ static void test_layout(void **state)
     layout_done(&layout);
     assert_int_equal(layout_parse(&layout, strdup("rubbish\n")), -EPROTO);
     assert_int_equal(cgroup_controllers_parse("cpuset cpu io memory\n"),
-            CGROUP_BIT(CGROUP_CPUSET) | CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY));
+            CGROUP_BIT(CGROUP_CPUSET) | CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY) |
+                    CGROUP_BIT(CGROUP_BLKIO));
 }
 
 static void test_mountinfo(void **state)
