@@ -159,6 +159,11 @@ int group_write_limits(
 bool cgroup_pause(int64_t deadline_ms, unsigned *step_us);
 int64_t cgroup_now_ms(void);
 
+/* ---- find.c ---- */
+/* NULL: the container is in no group of this controller. */
+const struct cgroup_group *cgroup_find(const struct cgroup_set *set, enum cgroup_controller controller);
+bool cgroup_has_file(const struct cgroup_group *group, const char *file);
+
 /* ---- freezer.c ---- */
 /* Is what stands in freezer.state or cgroup.freeze "frozen"? -ENOENT: no such file. */
 int cgroup_group_frozen(const struct cgroup_group *group);

@@ -326,6 +326,181 @@ static void test_freeze(void **state)
     must_be_killed(pid);
 }
 
+static void set_limit(struct config_cgroups *cgroups, enum config_limit limit, int64_t value)
+{
+    cgroups->limits[limit] = (struct config_number){ true, value };
+}
+
+#define MIB(n) ((int64_t)(n) << 20)
+
+/* Growing and shrinking what the kernel compares with one another. */
+static void test_update(void **state)
+{
+    struct lc_config config = plain();
+    struct config_cgroups change = { .oci = true };
+    struct cgroup_set set;
+    struct lc_error *err = NULL;
+
+    (void)state;
+    NEED_ROOT();
+    set_limit(&config.cgroups, LIMIT_MEMORY, MIB(30));
+    set_limit(&config.cgroups, LIMIT_MEMORY_SWAP, MIB(50));
+    set_limit(&config.cgroups, LIMIT_CPU_QUOTA, 500000);
+    set_limit(&config.cgroups, LIMIT_CPU_PERIOD, 1000000);
+    set_limit(&config.cgroups, LIMIT_PIDS, 20);
+    must(make(&config, &set, &err), &err);
+    set_limit(&change, LIMIT_MEMORY, MIB(60));
+    set_limit(&change, LIMIT_MEMORY_SWAP, MIB(80));
+    set_limit(&change, LIMIT_CPU_SHARES, 200);
+    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
+    must_be(&set, "memory.limit_in_bytes", "62914560", "memory.max", "62914560");
+    must_be(&set, "memory.memsw.limit_in_bytes", "83886080", "memory.swap.max", "20971520");
+    must_be(&set, "cpu.shares", "200", NULL, NULL);
+    must_be(&set, "cpu.cfs_quota_us", "500000", "cpu.max", "500000 1000000");
+    set_limit(&change, LIMIT_MEMORY, MIB(20));
+    set_limit(&change, LIMIT_MEMORY_SWAP, MIB(20));
+    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
+    must_be(&set, "memory.memsw.limit_in_bytes", "20971520", "memory.swap.max", "0");
+    change = (struct config_cgroups){ 0 };
+    set_limit(&change, LIMIT_MEMORY, -1);
+    set_limit(&change, LIMIT_PIDS, -1);
+    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
+    must_be(&set, "memory.limit_in_bytes", "9223372036854771712", "memory.max", "max");
+    must_be(&set, "memory.memsw.limit_in_bytes", "9223372036854771712", "memory.swap.max", "max");
+    must_be(&set, "pids.max", "max", NULL, NULL);
+    change = (struct config_cgroups){ 0 };
+    set_limit(&change, LIMIT_CPU_PERIOD, 900000);
+    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
+    must_be(&set, "cpu.cfs_period_us", "900000", "cpu.max", "500000 900000");
+    must_be(&set, "cpu.cfs_quota_us", "500000", NULL, NULL);
+    change = (struct config_cgroups){ .cpuset_cpus = "0" };
+    set_limit(&change, LIMIT_CPU_QUOTA, -1);
+    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
+    must_be(&set, "cpu.cfs_quota_us", "-1", "cpu.max", "max 900000");
+    must_be(&set, "cpuset.cpus", "0", NULL, NULL);
+    finish(&set);
+}
+
+/* One of three is impossible: nothing has changed. */
+static void test_update_fails(void **state)
+{
+    struct lc_config config = plain();
+    struct config_cgroups change = { .oci = true, .cpuset_cpus = "4000" };
+    struct cgroup_set set;
+    struct lc_error *err = NULL;
+    int r;
+
+    (void)state;
+    NEED_ROOT();
+    set_limit(&config.cgroups, LIMIT_MEMORY, MIB(30));
+    set_limit(&config.cgroups, LIMIT_MEMORY_SWAP, MIB(50));
+    set_limit(&config.cgroups, LIMIT_PIDS, 20);
+    must(make(&config, &set, &err), &err);
+    set_limit(&change, LIMIT_MEMORY, MIB(60));
+    set_limit(&change, LIMIT_MEMORY_SWAP, MIB(80));
+    set_limit(&change, LIMIT_PIDS, 30);
+    r = cgroup_apply_update(&set, &change, NULL, &err);
+    assert_true(r < 0 || set.groups[0].v2);
+    if (r < 0) {
+        must_fail(r, -r, "/linux/resources/cpu/cpus", "cpuset.cpus", &err);
+        must_be(&set, "memory.limit_in_bytes", "31457280", "memory.max", "31457280");
+        must_be(&set, "memory.memsw.limit_in_bytes", "52428800", "memory.swap.max", "20971520");
+        must_be(&set, "pids.max", "20", NULL, NULL);
+    }
+    change = (struct config_cgroups){ .check_before_update = true };
+    set_limit(&change, LIMIT_MEMORY, 1);
+    r = cgroup_apply_update(&set, &change, NULL, &err);
+    if (r == -EBUSY)
+        must_fail(r, EBUSY, "/linux/resources/memory/limit", "in use", &err);
+    error_free(err);
+    finish(&set);
+}
+
+static void test_processes(void **state)
+{
+    static const char *const up[] = { "../.." }, *const none[] = { "nonexistent" },
+                             *const who[] = { "whaaat:/" }, *const top[] = { "/" };
+    const struct lc_config config = plain();
+    int fds[CGROUP_HIERARCHIES_MAX];
+    struct cgroup_set set;
+    struct lc_error *err = NULL;
+    CLEAN_FREE pid_t *pids = NULL;
+    size_t count;
+    pid_t one, two;
+
+    (void)state;
+    NEED_ROOT();
+    must(make(&config, &set, &err), &err);
+    one = inmate(&set);
+    two = inmate(&set);
+    assert_int_equal(cgroup_processes(&set, &pids, &count), 0);
+    assert_int_equal(count, 2);
+    assert_true(pids[0] == one && pids[1] == two);
+    assert_int_equal(cgroup_open_entries_below(&set, up, 1, fds, &err), -EINVAL);
+    assert_non_null(strstr(error_text(err), "bad sub cgroup path"));
+    error_free(err);
+    err = NULL;
+    assert_int_equal(cgroup_open_entries_below(&set, none, 1, fds, &err), -ENOENT);
+    error_free(err);
+    err = NULL;
+    assert_int_equal(cgroup_open_entries_below(&set, who, 1, fds, &err), -EINVAL);
+    error_free(err);
+    err = NULL;
+    must(cgroup_open_entries_below(&set, top, 1, fds, &err), &err);
+    for (size_t i = 0; i < set.count; i++)
+        close(fds[i]);
+    assert_int_equal(cgroup_signal(&set, SIGUSR1), 0);
+    must_be_killed(one);
+    must_be_killed(two);
+    one = inmate(&set);
+    must(cgroup_freeze(&set, true, 2000, &err), &err);
+    assert_int_equal(cgroup_signal(&set, SIGKILL), 0);
+    must_be_killed(one);
+    finish(&set);
+}
+
+/* A hog is killed at its limit, and counted. */
+static void test_out_of_memory(void **state)
+{
+    struct lc_config config = plain();
+    int fds[CGROUP_HIERARCHIES_MAX], status;
+    struct pollfd event = { .events = POLLIN | POLLPRI };
+    struct cgroup_set set;
+    struct lc_error *err = NULL;
+    CLEAN_FD int fd = -EBADF;
+    pid_t pid;
+
+    (void)state;
+    NEED_ROOT();
+    set_limit(&config.cgroups, LIMIT_MEMORY, MIB(8));
+    set_limit(&config.cgroups, LIMIT_MEMORY_SWAP, MIB(8));
+    must(make(&config, &set, &err), &err);
+    fd = cgroup_oom_fd(&set);
+    assert_true(fd >= 0);
+    assert_int_equal(cgroup_oom_killed(&set), 0);
+    must(cgroup_open_entries_below(&set, NULL, 0, fds, &err), &err);
+    pid = fork();
+    if (pid == 0) {
+        char *memory;
+
+        for (size_t i = 0; i < set.count; i++)
+            if (cgroup_write_text(fds[i], "0") < 0)
+                _exit(1);
+        memory = mmap(NULL, MIB(64), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memset(memory, 1, MIB(64));
+        _exit(0);
+    }
+    must_be_killed(pid);
+    event.fd = fd;
+    assert_int_equal(poll(&event, 1, 2000), 1);
+    status = cgroup_oom_take(fd);
+    assert_true(status > 0);
+    assert_int_equal(cgroup_oom_killed(&set), 1);
+    for (size_t i = 0; i < set.count; i++)
+        close(fds[i]);
+    finish(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +509,10 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_existing),
         cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_update_fails),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests_name("config.json's cgroups on this kernel", tests, NULL, NULL);

@@ -87,11 +87,35 @@ int cgroup_remove(const struct cgroup_set *set, int timeout_ms);
  * spares the kernel a grace period of milliseconds, cgroup.procs on v2. Returns an fd or -errno. */
 int cgroup_open_entry(const struct cgroup_group *group, struct lc_error **err);
 
+/* New limits for a living container: what is set in `resources` changes, nothing else (device rules never do). All of it, or
+ * the old values are put back. Every value is read back. Needs no more of the set than paths. */
+int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroups *resources,
+        const struct log *log, struct lc_error **err);
+
+/* Told when a process of the container is killed for want of memory. The fd is readable (v1: an eventfd, POLLIN) or has
+ * POLLPRI (v2: memory.events); -ENOENT: no memory controller. cgroup_oom_take: after poll; v1: events since the last
+ * call, v2: kills so far, compare with the last answer. The end of a v1 group is an event too: look whether it exists. */
+int cgroup_oom_fd(const struct cgroup_set *set);
+int cgroup_oom_take(int fd);
+/* Processes killed for want of memory in the container so far; -1: the kernel does not count them; -errno. */
+int64_t cgroup_oom_killed(const struct cgroup_set *set);
+
 /* Stops every process of the container (v1 freezer, v2 cgroup.freeze) and waits until all have stopped, or lets them go
  * on. On failure, also after timeout_ms, they run on. */
 int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err);
 /* 1: frozen (or on the way) by an order to this very group, not to one above it; 0: not; -errno. */
 int cgroup_frozen(const struct cgroup_set *set);
+
+/* The same for groups below the container's own (`exec --cgroup`): each of `specs` is a path for all groups, or
+ * "CONTROLLER[,CONTROLLER]:PATH" for some of v1; "/" is the container's group. One fd per group of the set, in its order, into
+ * ret_fds (room for CGROUP_HIERARCHIES_MAX). A path that leads upwards is refused. */
+int cgroup_open_entries_below(const struct cgroup_set *set, const char *const *specs, size_t n_specs,
+        int *ret_fds, struct lc_error **err);
+
+/* Sends a signal to every process of the container, also in groups below; SIGKILL ends a frozen one too. 0 or -errno. */
+int cgroup_signal(const struct cgroup_set *set, int signal);
+/* All processes of the container, also in groups below, by number, as we see them. Caller frees. */
+int cgroup_processes(const struct cgroup_set *set, pid_t **ret_pids, size_t *ret_count);
 
 void cgroup_set_done(struct cgroup_set *set);
 
