@@ -3,6 +3,7 @@
 
 #include <base/util.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,29 +27,41 @@ static void cut_newline(char *text)
     text[strcspn(text, "\n")] = '\0';
 }
 
-static int inherit_one(int parent_fd, const struct group_dir *dir, size_t which, const char *pointer)
+/* One read: such a list is shorter than a page. */
+static int read_list(int dirfd, const char *file, char *list, size_t size)
 {
-    CLEAN_FREE char *own = NULL, *parents = NULL;
-    int r;
+    CLEAN_FD int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, list, size - 1);
 
-    r = cgroup_read_text(dir->fd, lists[which].file, &own);
-    if (r < 0)
-        return group_fail(dir, lists[which].file, -r, "read", pointer);
-    cut_newline(own);
-    if (own[0] != '\0')
-        return 0;
-    r = cgroup_read_text(parent_fd, lists[which].v1_effective, &parents);
-    if (r < 0)
-        return group_fail(dir, lists[which].v1_effective, -r, "read", pointer);
-    cut_newline(parents);
-    return group_write(dir, lists[which].file, parents, pointer);
+    if (got < 0)
+        return -errno;
+    list[got] = '\0';
+    cut_newline(list);
+    return 0;
 }
 
-int cpuset_inherit(int parent_fd, const struct group_dir *dir, const struct config_cgroups *cgroups)
+static int inherit_one(
+        int parent_fd, const struct group_dir *dir, size_t which, bool fresh, const char *pointer)
+{
+    char list[4096] = "";
+    int r = fresh ? 0 : read_list(dir->fd, lists[which].file, list, sizeof(list));
+
+    if (r < 0)
+        return group_fail(dir, lists[which].file, -r, "read", pointer);
+    if (list[0] != '\0')
+        return 0;
+    r = read_list(parent_fd, lists[which].v1_effective, list, sizeof(list));
+    if (r < 0)
+        return group_fail(dir, lists[which].v1_effective, -r, "read", pointer);
+    return group_write(dir, lists[which].file, list, pointer);
+}
+
+int cpuset_inherit(
+        int parent_fd, const struct group_dir *dir, bool fresh, const struct config_cgroups *cgroups)
 {
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
         const char *pointer = cgroups != NULL ? cgroup_pointer(cgroups, lists[i].key) : NULL;
-        int r = wanted_list(cgroups, i) != NULL ? 0 : inherit_one(parent_fd, dir, i, pointer);
+        int r = wanted_list(cgroups, i) != NULL ? 0 : inherit_one(parent_fd, dir, i, fresh, pointer);
 
         if (r < 0)
             return r;

@@ -170,8 +170,9 @@ int cgroup_group_frozen(const struct cgroup_group *group);
 
 /* ---- cpuset.c ---- */
 /* v1: a new group has no CPUs and no memory nodes, and nothing can be attached until it has: take the parent's, where
- * `cgroups` (NULL: nothing) does not ask for others. */
-int cpuset_inherit(int parent_fd, const struct group_dir *dir, const struct config_cgroups *cgroups);
+ * `cgroups` (NULL: nothing) does not ask for others. `fresh`: nobody can have set them yet. */
+int cpuset_inherit(
+        int parent_fd, const struct group_dir *dir, bool fresh, const struct config_cgroups *cgroups);
 /* v2 takes any list and quietly uses what is left of it: refuse when that is not what was asked for. */
 int cpuset_check_effective(const struct group_dir *dir, const struct config_cgroups *cgroups);
 /* Do two lists such as "0-2,4" name the same numbers? */

@@ -19,7 +19,8 @@ static int fill_cpuset(const struct walk *walk, int parent_fd, int fd, size_t le
         return walk_fail(walk, length, ENOMEM, &(struct error_site){ 0 }, NULL);
     dir.path = path;
     dir.may_vanish = !leaf && walk->tries_left > 0;
-    return cpuset_inherit(parent_fd, &dir, leaf ? cgroups : NULL);
+    return cpuset_inherit(
+            parent_fd, &dir, leaf && walk->group->made && !walk->group->adopted, leaf ? cgroups : NULL);
 }
 
 /* A group below a frozen one is frozen too, and the container would never start. */

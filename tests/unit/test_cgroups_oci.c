@@ -2,6 +2,7 @@
  * touches groups below its own parent, nsrun-test-PID. */
 #include "../../src/cgroups/internal.h"
 
+#include <base/buffer.h>
 #include <base/util.h>
 
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -501,6 +503,40 @@ static void test_out_of_memory(void **state)
     finish(&set);
 }
 
+/* The numbers are the kernel's own, under runc's names. */
+static void test_stats(void **state)
+{
+    static const char *const words[] = { "{\"cpu\":{\"usage\":{\"total\":", "\"throttling\":{",
+        "\"cpuset\":{", "\"memory\":{", "\"usage\":{\"limit\":33554432,\"usage\":", "\"raw\":{",
+        "\"pids\":{\"current\":1,\"limit\":20", "\"blkio\":{", "\"hugetlb\":{", "\"intel_rdt\":{}",
+        "\"network_interfaces\":null}" };
+    struct lc_config config = plain();
+    struct buffer out = { 0 };
+    struct cgroup_set set;
+    struct lc_error *err = NULL;
+    CLEAN_FREE char *text = NULL;
+    json_t *parsed;
+    pid_t pid;
+
+    (void)state;
+    NEED_ROOT();
+    set_limit(&config.cgroups, LIMIT_MEMORY, MIB(32));
+    set_limit(&config.cgroups, LIMIT_PIDS, 20);
+    must(make(&config, &set, &err), &err);
+    pid = inmate(&set);
+    assert_int_equal(cgroup_stats_json(&set, NULL, &out), 0);
+    text = buffer_take_text(&out);
+    assert_non_null(text);
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (strstr(text, words[i]) == NULL)
+            fail_msg("%s is not in %s", words[i], text);
+    parsed = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(parsed);
+    json_decref(parsed);
+    finish(&set);
+    must_be_killed(pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +549,7 @@ int main(void)
         cmocka_unit_test(test_update_fails),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_stats),
     };
 
     return cmocka_run_group_tests_name("config.json's cgroups on this kernel", tests, NULL, NULL);

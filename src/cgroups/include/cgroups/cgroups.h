@@ -92,6 +92,11 @@ int cgroup_open_entry(const struct cgroup_group *group, struct lc_error **err);
 int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroups *resources,
         const struct log *log, struct lc_error **err);
 
+/* Appends the `data` object of `runc events --stats`, with its member names, and more where the kernel has more (memory.events,
+ * PSI). `network`: the JSON of network_interfaces; NULL: null. Needs no more of the set than paths. */
+struct buffer;
+int cgroup_stats_json(const struct cgroup_set *set, const char *network, struct buffer *out);
+
 /* Told when a process of the container is killed for want of memory. The fd is readable (v1: an eventfd, POLLIN) or has
  * POLLPRI (v2: memory.events); -ENOENT: no memory controller. cgroup_oom_take: after poll; v1: events since the last
  * call, v2: kills so far, compare with the last answer. The end of a v1 group is an event too: look whether it exists. */
