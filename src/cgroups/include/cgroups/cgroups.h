@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#define CGROUP_HIERARCHIES_MAX 16
+#define CGROUP_HIERARCHIES_MAX 24
 
 /* The controllers that we know. DEVICES is a v1 controller; on v2 it stands for an eBPF program. BLKIO is called "io" on
  * v2. The last ones carry no limit of ours: they are handed down, or looked at. */
