@@ -3,45 +3,65 @@
 
 #include <base/util.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct {
-    const char *file, *v1_effective, *v2_effective, *pointer;
+    const char *file, *v1_effective, *v2_effective;
+    enum cgroup_key key;
 } lists[] = {
-    { "cpuset.cpus", "cpuset.effective_cpus", "cpuset.cpus.effective", "/cgroups/cpuset_cpus" },
-    { "cpuset.mems", "cpuset.effective_mems", "cpuset.mems.effective", "/cgroups/cpuset_mems" },
+    { "cpuset.cpus", "cpuset.effective_cpus", "cpuset.cpus.effective", CGROUP_KEY_CPUS },
+    { "cpuset.mems", "cpuset.effective_mems", "cpuset.mems.effective", CGROUP_KEY_MEMS },
 };
+
+static const char *wanted_list(const struct config_cgroups *cgroups, size_t which)
+{
+    if (cgroups == NULL)
+        return NULL;
+    return which == 0 ? cgroups->cpuset_cpus : cgroups->cpuset_mems;
+}
 
 static void cut_newline(char *text)
 {
     text[strcspn(text, "\n")] = '\0';
 }
 
-static int inherit_one(int parent_fd, const struct group_dir *dir, size_t which)
+/* One read: such a list is shorter than a page. */
+static int read_list(int dirfd, const char *file, char *list, size_t size)
 {
-    CLEAN_FREE char *own = NULL, *parents = NULL;
-    int r;
+    CLEAN_FD int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, list, size - 1);
 
-    r = cgroup_read_text(dir->fd, lists[which].file, &own);
-    if (r < 0)
-        return group_fail(dir, lists[which].file, -r, "read", lists[which].pointer);
-    cut_newline(own);
-    if (own[0] != '\0')
-        return 0;
-    r = cgroup_read_text(parent_fd, lists[which].v1_effective, &parents);
-    if (r < 0)
-        return group_fail(dir, lists[which].v1_effective, -r, "read", lists[which].pointer);
-    cut_newline(parents);
-    return group_write(dir, lists[which].file, parents, lists[which].pointer);
+    if (got < 0)
+        return -errno;
+    list[got] = '\0';
+    cut_newline(list);
+    return 0;
 }
 
-int cpuset_inherit(int parent_fd, const struct group_dir *dir, bool skip_cpus, bool skip_mems)
+static int inherit_one(
+        int parent_fd, const struct group_dir *dir, size_t which, bool fresh, const char *pointer)
 {
-    const bool skip[ARRAY_SIZE(lists)] = { skip_cpus, skip_mems };
+    char list[4096] = "";
+    int r = fresh ? 0 : read_list(dir->fd, lists[which].file, list, sizeof(list));
 
+    if (r < 0)
+        return group_fail(dir, lists[which].file, -r, "read", pointer);
+    if (list[0] != '\0')
+        return 0;
+    r = read_list(parent_fd, lists[which].v1_effective, list, sizeof(list));
+    if (r < 0)
+        return group_fail(dir, lists[which].v1_effective, -r, "read", pointer);
+    return group_write(dir, lists[which].file, list, pointer);
+}
+
+int cpuset_inherit(
+        int parent_fd, const struct group_dir *dir, bool fresh, const struct config_cgroups *cgroups)
+{
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-        int r = skip[i] ? 0 : inherit_one(parent_fd, dir, i);
+        const char *pointer = cgroups != NULL ? cgroup_pointer(cgroups, lists[i].key) : NULL;
+        int r = wanted_list(cgroups, i) != NULL ? 0 : inherit_one(parent_fd, dir, i, fresh, pointer);
 
         if (r < 0)
             return r;
@@ -100,30 +120,29 @@ bool cpuset_same(const char *left, const char *right)
 
 int cpuset_check_effective(const struct group_dir *dir, const struct config_cgroups *cgroups)
 {
-    const char *const wanted[ARRAY_SIZE(lists)] = { cgroups->cpuset_cpus, cgroups->cpuset_mems };
-
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        const char *wanted = wanted_list(cgroups, i), *pointer = cgroup_pointer(cgroups, lists[i].key);
         CLEAN_FREE char *effective = NULL;
         int r;
 
-        if (wanted[i] == NULL)
+        if (wanted == NULL)
             continue;
         r = cgroup_read_text(dir->fd, lists[i].v2_effective, &effective);
         if (r < 0)
-            return group_fail(dir, lists[i].v2_effective, -r, "read", lists[i].pointer);
+            return group_fail(dir, lists[i].v2_effective, -r, "read", pointer);
         cut_newline(effective);
-        if (cpuset_same(wanted[i], effective))
+        if (cpuset_same(wanted, effective))
             continue;
         return error_raise(dir->err,
                 &(struct error_site){
                         .errnum = EINVAL,
                         .stage = "cgroup",
                         .object = dir->path,
-                        .pointer = lists[i].pointer,
+                        .pointer = pointer,
                         .hint = "ask only for CPUs and memory nodes that are online and that the parent "
                                 "group has",
                 },
-                "%s \"%s\" would become \"%s\"", lists[i].file, wanted[i], effective);
+                "%s \"%s\" would become \"%s\"", lists[i].file, wanted, effective);
     }
     return 0;
 }

@@ -89,7 +89,7 @@ static int detach_old(int group_fd)
     return r;
 }
 
-static int filter_fail(const struct group_dir *dir, int errnum, const char *syscall)
+static int filter_fail(const struct group_dir *dir, int errnum, const char *syscall, const char *pointer)
 {
     struct error_site site = {
         .errnum = errnum,
@@ -97,7 +97,7 @@ static int filter_fail(const struct group_dir *dir, int errnum, const char *sysc
         .op = "device filter",
         .syscall = syscall,
         .object = dir->path,
-        .pointer = "/cgroups/device_access",
+        .pointer = pointer,
     };
 
     if (errnum == EPERM || errnum == EACCES)
@@ -130,30 +130,35 @@ int device_filter_attach(const struct lc_config *config, const struct group_dir 
     CLEAN_FREE struct config_device_rule *rules = NULL;
     CLEAN_FREE struct bpf_insn *program = NULL;
     CLEAN_FD int fd = -EBADF;
+    const char *pointer = cgroup_pointer(&config->cgroups, CGROUP_KEY_DEVICES);
     size_t count, capacity;
     int length, r;
 
     r = device_rules_collect(config, &rules, &count);
+    if (r == 0 && device_rules_allow_all(rules, count)) {
+        r = replace ? detach_old(dir->fd) : 0;
+        return r < 0 ? filter_fail(dir, -r, "bpf(BPF_PROG_DETACH)", pointer) : 0;
+    }
     if (r == 0)
         r = with_own_nodes(&rules, &count);
     if (r < 0)
-        return filter_fail(dir, -r, NULL);
+        return filter_fail(dir, -r, NULL, pointer);
     capacity = count * PER_RULE + AROUND;
     program = calloc(capacity, sizeof(*program));
     if (program == NULL)
-        return filter_fail(dir, ENOMEM, NULL);
+        return filter_fail(dir, ENOMEM, NULL, pointer);
     length = cgroup_device_program(rules, count, program, capacity);
     if (length < 0)
-        return filter_fail(dir, -length, NULL);
+        return filter_fail(dir, -length, NULL, pointer);
     fd = load(program, (size_t)length);
     if (fd < 0)
-        return filter_fail(dir, -fd, "bpf(BPF_PROG_LOAD)");
+        return filter_fail(dir, -fd, "bpf(BPF_PROG_LOAD)", pointer);
     r = replace ? detach_old(dir->fd) : 0;
     if (r < 0)
-        return filter_fail(dir, -r, "bpf(BPF_PROG_DETACH)");
+        return filter_fail(dir, -r, "bpf(BPF_PROG_DETACH)", pointer);
     r = attach(BPF_PROG_ATTACH, dir->fd, fd);
     if (r < 0)
-        return filter_fail(dir, -r, "bpf(BPF_PROG_ATTACH)");
+        return filter_fail(dir, -r, "bpf(BPF_PROG_ATTACH)", pointer);
     log_line(
             dir->log, "cgroup %s: device filter of %zu rules, %d instructions: ok", dir->path, count, length);
     return 0;

@@ -24,6 +24,19 @@ static const struct config_device_rule defaults[] = {
     { 'c', 10, 200, "rwm", true },                                                      /* tun */
 };
 
+/* config.json's, which come last there: these devices are in every container. */
+static const struct config_device_rule oci_defaults[] = {
+    { 'c', -1, -1, "m", true }, { 'b', -1, -1, "m", true }, { 'c', 1, 3, "rwm", true }, /* null */
+    { 'c', 1, 5, "rwm", true },                                                         /* zero */
+    { 'c', 1, 7, "rwm", true },                                                         /* full */
+    { 'c', 1, 8, "rwm", true },                                                         /* random */
+    { 'c', 1, 9, "rwm", true },                                                         /* urandom */
+    { 'c', 5, 0, "rwm", true },                                                         /* tty */
+    { 'c', 5, 1, "rwm", true },                                                         /* console */
+    { 'c', 5, 2, "rwm", true },                                                         /* ptmx */
+    { 'c', 136, -1, "rwm", true },                                                      /* pts */
+};
+
 const struct config_device_rule *cgroup_default_rules(size_t *ret_count)
 {
     *ret_count = ARRAY_SIZE(defaults);
@@ -48,6 +61,22 @@ bool device_rule_is_total(const struct config_device_rule *rule)
     return rule->type == 'a' && rule->major < 0 && rule->minor < 0 && device_access_bits(rule) == DEVICE_ALL;
 }
 
+/* What config.json says is complete: its devices need rules of its own. */
+static int collect_oci(
+        const struct config_cgroups *cgroups, struct config_device_rule **ret_rules, size_t *ret_count)
+{
+    struct config_device_rule *rules = calloc(cgroups->n_rules + ARRAY_SIZE(oci_defaults), sizeof(*rules));
+
+    if (rules == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < cgroups->n_rules; i++)
+        rules[i] = cgroups->rules[i];
+    memcpy(rules + cgroups->n_rules, oci_defaults, sizeof(oci_defaults));
+    *ret_rules = rules;
+    *ret_count = cgroups->n_rules + ARRAY_SIZE(oci_defaults);
+    return 0;
+}
+
 int device_rules_collect(
         const struct lc_config *config, struct config_device_rule **ret_rules, size_t *ret_count)
 {
@@ -55,6 +84,8 @@ int device_rules_collect(
     struct config_device_rule *rules;
     size_t count = ARRAY_SIZE(defaults);
 
+    if (cgroups->oci)
+        return collect_oci(cgroups, ret_rules, ret_count);
     rules = calloc(count + cgroups->n_rules + config->n_devices, sizeof(*rules));
     if (rules == NULL)
         return -ENOMEM;
@@ -77,6 +108,17 @@ int device_rules_collect(
     *ret_rules = rules;
     *ret_count = count;
     return 0;
+}
+
+bool device_rules_allow_all(const struct config_device_rule *rules, size_t count)
+{
+    while (count-- > 0) {
+        if (!rules[count].allow)
+            return false;
+        if (device_rule_is_total(&rules[count]))
+            return true;
+    }
+    return false;
 }
 
 /* The kernel's list, as we have told it so far: what differs from the default of the group. */
@@ -140,6 +182,19 @@ static int take_back(struct teller *teller, bool allow, const struct exception *
     return 0;
 }
 
+/* Some lists name the default devices too, and each line is a call. */
+static bool is_told(const struct teller *teller, const struct exception *what)
+{
+    for (size_t i = 0; i < teller->count; i++) {
+        const struct exception *old = &teller->list[i];
+
+        if (old->type == what->type && number_covers(old->major, what->major) &&
+                number_covers(old->minor, what->minor) && (what->access & ~old->access) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int tell_rule(struct teller *teller, const struct config_device_rule *rule)
 {
     static const char types[] = { 'c', 'b' };
@@ -154,6 +209,8 @@ static int tell_rule(struct teller *teller, const struct config_device_rule *rul
         int r;
 
         if (what.access == 0 || (rule->type != 'a' && rule->type != types[i]))
+            continue;
+        if (rule->allow != teller->allow_all && is_told(teller, &what))
             continue;
         if (rule->allow != teller->allow_all) {
             teller->list[teller->count++] = what;
@@ -204,6 +261,7 @@ int device_rules_check_v1(const struct lc_config *config, struct lc_error **err)
         .hint = "begin the list with a rule that denies everything (type \"a\"), then allow what is needed",
     };
     size_t count, culprit = 0;
+    const bool oci = config->cgroups.oci;
     char pointer[64];
     int r;
 
@@ -216,7 +274,11 @@ int device_rules_check_v1(const struct lc_config *config, struct lc_error **err)
         return 0;
     if (r != -ENOTSUP)
         return error_raise(err, &(struct error_site){ .errnum = -r, .stage = "cgroup" }, NULL);
-    (void)snprintf(pointer, sizeof(pointer), "/cgroups/devices/%zu", culprit - ARRAY_SIZE(defaults));
+    if (oci && culprit >= config->cgroups.n_rules) /* a default device that a rule has half denied */
+        (void)snprintf(pointer, sizeof(pointer), "/linux/resources/devices");
+    else
+        (void)snprintf(pointer, sizeof(pointer), "%s/devices/%zu", oci ? "/linux/resources" : "/cgroups",
+                culprit - (oci ? 0 : ARRAY_SIZE(defaults)));
     site.pointer = pointer;
     return error_raise(
             err, &site, "the devices controller of cgroup v1 cannot except a part of an earlier rule");
@@ -225,6 +287,7 @@ int device_rules_check_v1(const struct lc_config *config, struct lc_error **err)
 /* Both files stay open: one line is one write, but not one open. */
 struct device_files {
     const struct group_dir *dir;
+    const char *pointer;
     int fds[2]; /* deny, allow */
 };
 
@@ -240,8 +303,7 @@ static int emit_write(void *data, bool allow, const char *line)
         files->fds[allow] = openat(files->dir->fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     r = files->fds[allow] < 0 ? -errno : cgroup_write_text(files->fds[allow], line);
     if (r < 0)
-        return group_fail(
-                files->dir, name, -r, files->fds[allow] < 0 ? "openat" : "write", "/cgroups/device_access");
+        return group_fail(files->dir, name, -r, files->fds[allow] < 0 ? "openat" : "write", files->pointer);
     log_line(files->dir->log, "cgroup %s/%s = %s: ok", files->dir->path, name, line);
     return 0;
 }
@@ -249,7 +311,9 @@ static int emit_write(void *data, bool allow, const char *line)
 int device_rules_write_v1(const struct lc_config *config, const struct group_dir *dir)
 {
     CLEAN_FREE struct config_device_rule *rules = NULL;
-    struct device_files files = { .dir = dir, .fds = { -EBADF, -EBADF } };
+    struct device_files files = {
+        .dir = dir, .pointer = cgroup_pointer(&config->cgroups, CGROUP_KEY_DEVICES), .fds = { -EBADF, -EBADF }
+    };
     size_t count, culprit;
     int r;
 
@@ -259,5 +323,43 @@ int device_rules_write_v1(const struct lc_config *config, const struct group_dir
     r = device_rules_v1(rules, count, emit_write, &files, &culprit);
     fd_close(&files.fds[0]);
     fd_close(&files.fds[1]);
+    return r;
+}
+
+/* A user namespace's root may not say which devices are used, and need not: no node made in it can be opened. */
+static bool in_user_namespace(void)
+{
+    CLEAN_FREE char *text = NULL;
+    unsigned inside, outside, count;
+
+    return cgroup_read_text(AT_FDCWD, "/proc/self/uid_map", &text) == 0 &&
+           sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && count != UINT32_MAX;
+}
+
+int device_rules_apply(const struct walk *walk, int fd)
+{
+    struct lc_error *own = NULL;
+    const struct config_cgroups *cgroups = &walk->config->cgroups;
+    const struct cgroup_group *group = walk->group;
+    struct group_dir dir = { .fd = fd, .path = group->path, .log = walk->log, .err = &own };
+    int r;
+
+    if ((group->controllers & CGROUP_BIT(CGROUP_DEVICES)) == 0 || cgroups->device_access)
+        return 0;
+    if (cgroups->oci && geteuid() != 0)
+        return 0;
+    if (group->v2)
+        r = device_filter_attach(walk->config, &dir, !group->made || group->adopted);
+    else
+        r = device_rules_write_v1(walk->config, &dir);
+    if (r == -EPERM && cgroups->oci && in_user_namespace()) {
+        log_warning(walk->log, "no device rules in a user namespace");
+        error_free(own);
+        return 0;
+    }
+    if (r < 0 && walk->err != NULL && *walk->err == NULL)
+        *walk->err = own;
+    else
+        error_free(own);
     return r;
 }

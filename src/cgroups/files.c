@@ -5,6 +5,7 @@
 #include <base/util.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -37,6 +38,16 @@ int cgroup_read_text(int dirfd, const char *name, char **ret_text)
         return -ENOMEM;
     *ret_text = taken;
     return 0;
+}
+
+int cgroup_read_file(const struct cgroup_group *group, const char *file, char **ret_text)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof(path), "%s/%s", group->path, file);
+
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return -ENAMETOOLONG;
+    return cgroup_read_text(AT_FDCWD, path, ret_text);
 }
 
 /* One write: each is one command to the kernel, and cannot be continued. */
@@ -112,76 +123,57 @@ int group_write(const struct group_dir *dir, const char *file, const char *value
     return 0;
 }
 
-/* The swap limit that nobody asked for, and "unlimited", are no loss where swap is not accounted. */
-static bool may_be_missing(const struct config_cgroups *cgroups, const struct limit_row *row)
+static int fail_no_swap(const struct group_dir *dir, const struct limit_line *line)
 {
-    return row->limit == LIMIT_MEMORY_SWAP &&
-           (!cgroups->limits[LIMIT_MEMORY_SWAP].set || cgroups->limits[LIMIT_MEMORY_SWAP].value < 0);
-}
-
-static int write_swap(const struct group_dir *dir, const struct config_cgroups *cgroups,
-        const struct limit_row *row, const char *file, const char *value)
-{
-    if (faccessat(dir->fd, file, F_OK, 0) == 0)
-        return group_write(dir, file, value, "/cgroups/memory_swap");
-    if (may_be_missing(cgroups, row))
-        return 0;
     return error_raise(dir->err,
             &(struct error_site){
                     .errnum = ENOTSUP,
                     .stage = "cgroup",
                     .object = dir->path,
-                    .pointer = "/cgroups/memory_swap",
-                    .hint = "boot with swapaccount=1 or a kernel with CONFIG_SWAP, or leave memory_swap out",
+                    .pointer = line->pointer,
+                    .hint = "boot with swapaccount=1 or a kernel with CONFIG_SWAP, or leave this limit out",
             },
-            "the memory controller does not account swap here (no %s)", file);
+            "the memory controller does not account swap here (no %s)", line->file);
 }
 
-static int write_limit(const struct group_dir *dir, const struct config_cgroups *cgroups,
-        const struct limit_row *row, int version)
+int group_write_line(const struct group_dir *dir, const struct limit_line *line)
 {
-    const char *file = version == 1 ? row->v1 : row->v2;
-    char value[4096], pointer[64];
+    const char *file = line->file, *value = line->value, *call = "openat";
+    CLEAN_FD int fd = openat(dir->fd, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     int r;
 
-    if (file == NULL)
-        return 0; /* cgroup_plan refused it */
-    cgroup_limit_pointer(row, pointer, sizeof(pointer));
-    r = row->value(cgroups, row->limit, version, value, sizeof(value));
+    if (fd < 0 && errno == ENOENT && line->other_file != NULL) {
+        file = line->other_file;
+        value = line->other_value;
+        fd = openat(dir->fd, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    }
+    r = fd < 0 ? -errno : 0;
+    if (r == -ENOENT && line->optional)
+        return 0;
+    if (r == -ENOENT && (strstr(file, ".memsw.") != NULL || strstr(file, ".swap.") != NULL))
+        return fail_no_swap(dir, line);
+    if (r == 0) {
+        call = "write";
+        r = cgroup_write_text(fd, value);
+    }
     if (r < 0)
-        return group_fail(dir, file, -r, "write", pointer);
-    if (row->limit == LIMIT_MEMORY_SWAP)
-        return write_swap(dir, cgroups, row, file, value);
-    return group_write(dir, file, value, pointer);
+        return group_fail(dir, file, -r, call, line->pointer);
+    log_line(dir->log, "cgroup %s/%s = %s: ok", dir->path, file, value);
+    return 0;
 }
 
-/* Does this row write anything? A default swap limit comes with memory; cpu.max is written once for its two
- * keys. */
-static bool is_due(const struct config_cgroups *cgroups, const struct limit_row *row, int version)
+static int emit_to_group(void *data, const struct limit_line *line)
 {
-    if (row->limit == LIMIT_MEMORY_SWAP)
-        return cgroup_limit_is_set(cgroups, row) || cgroups->limits[LIMIT_MEMORY].set;
-    if (row->limit == LIMIT_CPU_PERIOD && version == 2 && cgroups->limits[LIMIT_CPU_QUOTA].set)
-        return false;
-    return cgroup_limit_is_set(cgroups, row);
+    return group_write_line(data, line);
 }
 
 int group_write_limits(
         const struct group_dir *dir, const struct config_cgroups *cgroups, const struct cgroup_group *group)
 {
-    int version = group->v2 ? 2 : 1;
+    struct group_dir copy = *dir;
+    int r = cgroup_limit_lines(cgroups, group->controllers, group->v2, emit_to_group, &copy);
 
-    for (size_t i = 0; i < n_cgroup_limit_rows; i++) {
-        const struct limit_row *row = &cgroup_limit_rows[i];
-        int r;
-
-        if ((group->controllers & CGROUP_BIT(row->controller)) == 0 || !is_due(cgroups, row, version))
-            continue;
-        r = write_limit(dir, cgroups, row, version);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return r == -E2BIG ? group_fail(dir, "", E2BIG, NULL, cgroup_pointer(cgroups, CGROUP_KEY_GROUP)) : r;
 }
 
 int64_t cgroup_now_ms(void)

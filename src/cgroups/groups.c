@@ -63,8 +63,9 @@ static const char *mkdir_hint(int errnum)
 /* The leaf is as planned: ours to make, or there already. */
 static int make_leaf(const struct walk *walk, int parent_fd, const char *name, size_t length)
 {
+    const char *pointer = cgroup_pointer(&walk->config->cgroups, CGROUP_KEY_NAME);
     const struct error_site taken = {
-        .pointer = "/cgroups/name",
+        .pointer = pointer,
         .syscall = "mkdir",
         .hint = "another container has the same cgroups.name: each needs its own",
     };
@@ -73,14 +74,13 @@ static int make_leaf(const struct walk *walk, int parent_fd, const char *name, s
 
     if (!walk->group->made)
         return 0;
-    if (mkdirat(parent_fd, name, 0755) == 0)
+    if (mkdirat(parent_fd, name, 0755) == 0 || (errno == EEXIST && walk->group->adopted))
         return 0;
     if (errno == EEXIST && fstatat(parent_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISDIR(there.st_mode))
         return walk_fail(walk, length, EBUSY, &taken, "the group was made by another process meanwhile");
     return walk_fail(walk, length, errno,
-            &(struct error_site){ .syscall = "mkdir", .pointer = "/cgroups/name", .hint = mkdir_hint(errno) },
-            NULL);
+            &(struct error_site){ .syscall = "mkdir", .pointer = pointer, .hint = mkdir_hint(errno) }, NULL);
 }
 
 /* Opens one component, making it when it is missing. A parent that is ours gets the mark. */
@@ -100,8 +100,9 @@ static int open_parent(const struct walk *walk, int parent_fd, const char *name,
     }
     if (fd < 0)
         return walk_fail(walk, length, errno,
-                &(struct error_site){
-                        .syscall = call, .pointer = "/cgroups/parent", .hint = mkdir_hint(errno) },
+                &(struct error_site){ .syscall = call,
+                        .pointer = cgroup_pointer(&walk->config->cgroups, CGROUP_KEY_PARENT),
+                        .hint = mkdir_hint(errno) },
                 NULL);
     /* An ordinary user may not set it; then the parent simply stays. */
     if (ours)
@@ -122,8 +123,9 @@ static int open_leaf(
     fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return walk_fail(walk, length, errno,
-                &(struct error_site){
-                        .syscall = "openat", .pointer = "/cgroups/name", .hint = mkdir_hint(errno) },
+                &(struct error_site){ .syscall = "openat",
+                        .pointer = cgroup_pointer(&walk->config->cgroups, CGROUP_KEY_NAME),
+                        .hint = mkdir_hint(errno) },
                 NULL);
     *ret_fd = fd;
     return 0;
@@ -177,6 +179,33 @@ static int walk_down(const struct walk *walk, const struct version *version, boo
     return 0;
 }
 
+/* Is there anything to do in the group or on the way to it besides making it? */
+static bool is_plain(const struct walk *walk)
+{
+    const struct config_cgroups *cgroups = &walk->config->cgroups;
+    uint32_t controllers = walk->group->controllers;
+
+    if (!walk->group->made || walk->group->adopted || (controllers & CGROUP_BIT(CGROUP_CPUSET)) != 0)
+        return false;
+    if (walk->group->v2)
+        return controllers == 0;
+    /* Only a group above can have frozen it. */
+    if ((controllers & CGROUP_BIT(CGROUP_FREEZER)) != 0 &&
+            strchr(walk->group->path + strlen(walk->group->mount) + 1, '/') != NULL)
+        return false;
+    return (controllers & plan_needed(cgroups)) == 0;
+}
+
+/* Most hierarchies only have to know the container: one system call each, when the parent is there. */
+static int make_plain(const struct walk *walk, bool *ret_made)
+{
+    if (!is_plain(walk) || mkdir(walk->group->path, 0755) < 0)
+        return 0; /* the walk finds out why, and says so */
+    *ret_made = true;
+    log_line(walk->log, "cgroup %s (v%d, made): ok", walk->group->path, walk->group->v2 ? 2 : 1);
+    return 1;
+}
+
 static int make_group(struct walk walk, const struct version *version, bool *ret_made, int *ret_fd)
 {
     CLEAN_FD int fd = -EBADF;
@@ -185,6 +214,8 @@ static int make_group(struct walk walk, const struct version *version, bool *ret
     if (!cgroup_is_below(walk.group->path, walk.group->mount))
         return walk_fail(&walk, strlen(walk.group->path), EINVAL, &(struct error_site){ 0 },
                 "not a group below its mount point");
+    if (!walk.group->v2 && make_plain(&walk, ret_made) > 0)
+        return 0;
     walk.tries_left = WALK_TRIES;
     do
         r = walk_down(&walk, version, ret_made, &fd);
@@ -195,7 +226,7 @@ static int make_group(struct walk walk, const struct version *version, bool *ret
         return r;
     walk.tries_left = 0;
     log_line(walk.log, "cgroup %s (v%d, %s): ok", walk.group->path, walk.group->v2 ? 2 : 1,
-            walk.group->made ? "made" : "was there");
+            walk.group->made && !walk.group->adopted ? "made" : "was there");
     r = version->apply(&walk, fd);
     if (r < 0)
         return r;

@@ -15,6 +15,7 @@
 
 struct layout_hierarchy {
     const char *names;    /* "cpu,cpuacct" or "name=systemd" */
+    const char *path;     /* our own group in it */
     uint32_t controllers; /* those of `names` that we know */
 };
 
@@ -25,7 +26,7 @@ struct layout {
     const char *v2_path; /* our own group in the v2 hierarchy; NULL: the kernel has none */
 };
 
-const char *cgroup_controller_name(enum cgroup_controller controller);
+const char *cgroup_controller_name(enum cgroup_controller controller, bool v2);
 /* Names separated by commas, blanks or newlines -> bit set; unknown ones are skipped. */
 uint32_t cgroup_controllers_parse(const char *list);
 /* Takes the text of /proc/self/cgroup over, also on failure. */
@@ -39,23 +40,98 @@ int layout_mount_v2(char **ret_mount);
  */
 int layout_mountinfo_find(const char *text, const char *type, const char *option, char **ret_mount);
 
+/* ---- pointers.c: the keys that stand behind a group ---- */
+enum cgroup_key {
+    CGROUP_KEY_GROUP,
+    CGROUP_KEY_NAME,
+    CGROUP_KEY_PARENT,
+    CGROUP_KEY_DEVICES,
+    CGROUP_KEY_CPUS,
+    CGROUP_KEY_MEMS
+};
+/* "/cgroups/name" or "/linux/cgroupsPath" */
+const char *cgroup_pointer(const struct config_cgroups *cgroups, enum cgroup_key key);
+
 /* ---- limits.c: which file a limit becomes ---- */
 struct limit_row {
     int limit; /* enum config_limit, LIMIT_CPUSET_CPUS or LIMIT_CPUSET_MEMS */
     enum cgroup_controller controller;
     const char *v1, *v2; /* NULL: this version has no such file */
     int (*value)(const struct config_cgroups *cgroups, int limit, int version, char *value, size_t size);
+    const char *oci; /* below /linux/resources; NULL: container.json only */
+    unsigned flags;
 };
-enum { LIMIT_CPUSET_CPUS = LIMIT_MAX_, LIMIT_CPUSET_MEMS };
+#define ROW_ZERO 1u /* 0 is a value; else it stands for "not set" */
+#define ROW_PAIR 2u /* the kernel checks it against the next row's limit: see struct limit_line */
+enum { LIMIT_CPUSET_CPUS = LIMIT_MAX_, LIMIT_CPUSET_MEMS, LIMIT_OOM_KILLER };
 
 extern const struct limit_row cgroup_limit_rows[];
 extern const size_t n_cgroup_limit_rows;
 
 bool cgroup_limit_is_set(const struct config_cgroups *cgroups, const struct limit_row *row);
-/* "/cgroups/memory" */
-void cgroup_limit_pointer(const struct limit_row *row, char *pointer, size_t size);
+/* "/cgroups/memory" or "/linux/resources/memory/limit" */
+void cgroup_limit_pointer(
+        const struct config_cgroups *cgroups, const struct limit_row *row, char *pointer, size_t size);
+/* Is a swap limit due that nobody asked for? */
+bool cgroup_swap_follows(const struct config_cgroups *cgroups);
+/* The key that needs a controller, for messages; false when nothing does. */
+bool cgroup_needs(
+        const struct config_cgroups *cgroups, enum cgroup_controller controller, char *pointer, size_t size);
 /* Refuses combinations that mean nothing in any version. */
 int cgroup_limits_check(const struct config_cgroups *cgroups, struct lc_error **err);
+
+/* ---- limit-lines.c: all that is to be written, in the order of writing ---- */
+struct limit_line {
+    const char *file, *value;
+    const char *other_file, *other_value; /* instead, where `file` does not exist; NULL: none */
+    const char *pointer;
+    const char *key;     /* a file with a line per device: which one; NULL: the file is one value */
+    const char *neutral; /* the value that takes such a line away */
+    bool optional;       /* no loss where the file does not exist */
+    /* Two limits that have to fit each other (quota and period, memory and swap): which comes first depends on what is
+     * there. When this one is refused, the next is written first. */
+    bool pair;
+};
+typedef int limit_emit(void *data, const struct limit_line *line);
+/* Calls `emit` for every line of the controllers; stops at the first failure. -E2BIG: a value that is too long. */
+int cgroup_limit_lines(
+        const struct config_cgroups *cgroups, uint32_t controllers, bool v2, limit_emit *emit, void *data);
+/* limit-lists.c: the lines of what is given as a list. Same contract. */
+int cgroup_list_lines(
+        const struct config_cgroups *cgroups, uint32_t controllers, bool v2, limit_emit *emit, void *data);
+bool cgroup_lists_need(
+        const struct config_cgroups *cgroups, enum cgroup_controller controller, char *pointer, size_t size);
+/* 10..1000 -> 1..10000 */
+uint64_t cgroup_io_weight(uint64_t weight);
+/* Which controller a file belongs to, by what stands before the first dot; 0: none that we know. */
+uint32_t cgroup_file_controller(const char *file);
+
+/* ---- plan.c, place.c ---- */
+struct planner {
+    const struct lc_config *config;
+    struct layout layout;
+    struct cgroup_set set;
+    char *below; /* "/parent/name", normalised */
+    struct lc_error **err;
+};
+
+int plan_out_of_memory(struct lc_error **err);
+/* Appends "/component" for each component of text; a step upwards would leave the limits of the parent. */
+int plan_add_components(char *out, const char *text, const char *pointer, struct lc_error **err);
+/* A new group at mount + base + below; takes the mount over. */
+int plan_add_group(
+        struct planner *planner, char *mount_consumed, const char *base, bool v2, uint32_t controllers);
+/* A needed controller that cannot be had. */
+int plan_refuse(struct planner *planner, enum cgroup_controller controller, const char *why);
+/* A limit whose file one version lacks. */
+int plan_check_files(struct planner *planner, uint32_t controllers, int version);
+/* What the v2 hierarchy offers at the place where we begin. */
+int plan_v2_controllers(const char *mount, const char *base, uint32_t *ret_controllers);
+uint32_t plan_needed(const struct config_cgroups *cgroups);
+/* Adds to what the caller should warn of. */
+int plan_warn(struct planner *planner, const char *what, const char *object);
+/* place.c: the groups of a config.json */
+int place_plan(struct planner *planner, const char *id);
 
 /* ---- files.c: reading and writing files of a group ---- */
 struct group_dir {
@@ -72,6 +148,10 @@ int cgroup_write_text(int fd, const char *value);
 int group_write(const struct group_dir *dir, const char *file, const char *value, const char *pointer);
 int group_fail(
         const struct group_dir *dir, const char *file, int errnum, const char *syscall, const char *pointer);
+/* "PATH/file" below a group for what is read or looked at once: contents, caller frees. */
+int cgroup_read_file(const struct cgroup_group *group, const char *file, char **ret_text);
+/* One line of a limit: 0, -ENOENT without an error when the file is missing and may be, or the error raised. */
+int group_write_line(const struct group_dir *dir, const struct limit_line *line);
 /* Writes every limit of the group's controllers. */
 int group_write_limits(
         const struct group_dir *dir, const struct config_cgroups *cgroups, const struct cgroup_group *group);
@@ -79,10 +159,20 @@ int group_write_limits(
 bool cgroup_pause(int64_t deadline_ms, unsigned *step_us);
 int64_t cgroup_now_ms(void);
 
+/* ---- find.c ---- */
+/* NULL: the container is in no group of this controller. */
+const struct cgroup_group *cgroup_find(const struct cgroup_set *set, enum cgroup_controller controller);
+bool cgroup_has_file(const struct cgroup_group *group, const char *file);
+
+/* ---- freezer.c ---- */
+/* Is what stands in freezer.state or cgroup.freeze "frozen"? -ENOENT: no such file. */
+int cgroup_group_frozen(const struct cgroup_group *group);
+
 /* ---- cpuset.c ---- */
-/* v1: a new group has no CPUs and no memory nodes, and nothing can be attached until it has: take the
- * parent's. */
-int cpuset_inherit(int parent_fd, const struct group_dir *dir, bool skip_cpus, bool skip_mems);
+/* v1: a new group has no CPUs and no memory nodes, and nothing can be attached until it has: take the parent's, where
+ * `cgroups` (NULL: nothing) does not ask for others. `fresh`: nobody can have set them yet. */
+int cpuset_inherit(
+        int parent_fd, const struct group_dir *dir, bool fresh, const struct config_cgroups *cgroups);
 /* v2 takes any list and quietly uses what is left of it: refuse when that is not what was asked for. */
 int cpuset_check_effective(const struct group_dir *dir, const struct config_cgroups *cgroups);
 /* Do two lists such as "0-2,4" name the same numbers? */
@@ -129,8 +219,12 @@ int device_rules_collect(
 typedef int device_emit(void *data, bool allow, const char *line);
 int device_rules_v1(const struct config_device_rule *rules, size_t count, device_emit *emit, void *data,
         size_t *ret_rule);
+/* Does the list end in everything being allowed? Then no filter is needed. */
+bool device_rules_allow_all(const struct config_device_rule *rules, size_t count);
 /* Raises the error for what v1 cannot say. */
 int device_rules_check_v1(const struct lc_config *config, struct lc_error **err);
+/* Whatever the group's version needs for the rules; nothing where it has no devices controller. */
+int device_rules_apply(const struct walk *walk, int fd);
 int device_rules_write_v1(const struct lc_config *config, const struct group_dir *dir);
 /* Loads the program and attaches it; with `replace`, those of an earlier container are taken off the group.
  */

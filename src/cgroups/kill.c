@@ -10,12 +10,35 @@
 
 #define DEPTH_MAX 128
 
+struct list {
+    pid_t *pids;
+    size_t count, capacity;
+    bool failed;
+};
+
 struct sweep {
-    int signal; /* 0: only look */
+    struct list *list; /* NULL: not wanted */
+    int signal;        /* 0: only look */
     pid_t self;
     size_t others; /* processes found, without ourselves */
     bool found_self;
 };
+
+static void list_add(struct list *list, pid_t pid)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+        pid_t *grown = realloc(list->pids, capacity * sizeof(*grown));
+
+        if (grown == NULL) {
+            list->failed = true;
+            return;
+        }
+        list->pids = grown;
+        list->capacity = capacity;
+    }
+    list->pids[list->count++] = pid;
+}
 
 static void sweep_processes(int fd, struct sweep *sweep)
 {
@@ -30,6 +53,8 @@ static void sweep_processes(int fd, struct sweep *sweep)
 
         if (next == at)
             return;
+        if (sweep->list != NULL && pid > 0)
+            list_add(sweep->list, (pid_t)pid);
         if (pid == sweep->self) {
             sweep->found_self = true;
             continue;
@@ -76,6 +101,21 @@ static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
     return 0;
 }
 
+/* A frozen process of v1 dies only when it is thawed. */
+static void thaw(const struct cgroup_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct group_dir dir = { .fd = -EBADF, .path = set->groups[i].path };
+
+        if (set->groups[i].v2 || !set->groups[i].made || cgroup_group_frozen(&set->groups[i]) <= 0)
+            continue;
+        dir.fd = openat(AT_FDCWD, dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (dir.fd >= 0)
+            (void)group_write(&dir, "freezer.state", "THAWED", NULL);
+        fd_close(&dir.fd);
+    }
+}
+
 /* All at once and without a race; not when we are in there ourselves, and not before Linux 5.14. */
 static void kill_at_once(const struct cgroup_group *group)
 {
@@ -106,11 +146,26 @@ static int kill_group(const struct cgroup_group *group, int64_t deadline)
     return r == -ENOENT ? 0 : r;
 }
 
+/* Before anybody is thawed everybody has the signal, so that nobody runs on for a moment. */
+static void kill_frozen(const struct cgroup_set *set)
+{
+    struct sweep sweep = { .self = getpid(), .signal = SIGKILL };
+
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->groups[i].v2 || !set->groups[i].made || cgroup_group_frozen(&set->groups[i]) <= 0)
+            continue;
+        (void)sweep_group(&set->groups[i], &sweep);
+        thaw(set);
+        return;
+    }
+}
+
 int cgroup_kill(const struct cgroup_set *set, int timeout_ms)
 {
     int64_t deadline = cgroup_now_ms() + timeout_ms;
     int first = 0;
 
+    kill_frozen(set);
     for (size_t i = 0; i < set->count; i++) {
         int r = set->groups[i].made ? kill_group(&set->groups[i], deadline) : 0;
 
@@ -118,4 +173,81 @@ int cgroup_kill(const struct cgroup_set *set, int timeout_ms)
             first = r;
     }
     return first;
+}
+
+/* All groups of a container hold the same processes: the one that can be frozen, and so be looked through at leisure. */
+static const struct cgroup_group *whole_group(const struct cgroup_set *set)
+{
+    const struct cgroup_group *freezer = cgroup_find(set, CGROUP_FREEZER);
+
+    if (freezer != NULL)
+        return freezer;
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->groups[i].v2)
+            return &set->groups[i];
+    }
+    return set->count > 0 ? &set->groups[0] : NULL;
+}
+
+static int compare_pids(const void *left, const void *right)
+{
+    pid_t a = *(const pid_t *)left, b = *(const pid_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Threads of one process may be in several groups of v1. */
+static void make_unique(struct list *list)
+{
+    size_t kept = 0;
+
+    if (list->count > 1)
+        qsort(list->pids, list->count, sizeof(*list->pids), compare_pids);
+    for (size_t i = 0; i < list->count; i++) {
+        if (i == 0 || list->pids[i] != list->pids[kept - 1])
+            list->pids[kept++] = list->pids[i];
+    }
+    list->count = kept;
+}
+
+int cgroup_processes(const struct cgroup_set *set, pid_t **ret_pids, size_t *ret_count)
+{
+    const struct cgroup_group *group = whole_group(set);
+    struct list list = { 0 };
+    struct sweep sweep = { .list = &list };
+    int r = group != NULL ? sweep_group(group, &sweep) : -ENOENT;
+
+    if (list.failed)
+        r = -ENOMEM;
+    if (r < 0) {
+        free(list.pids);
+        return r;
+    }
+    make_unique(&list);
+    *ret_pids = list.pids;
+    *ret_count = list.count;
+    return 0;
+}
+
+/* Frozen, nobody can fork away from the signal. A group that somebody has paused stays so, but not for a SIGKILL. */
+int cgroup_signal(const struct cgroup_set *set, int signal)
+{
+    enum { PATIENCE_MS = 500 };
+    const struct cgroup_group *group = whole_group(set);
+    struct sweep sweep = { .self = getpid(), .signal = signal };
+    bool paused = cgroup_frozen(set) > 0, ours = false;
+    int r;
+
+    if (group == NULL)
+        return -ENOENT;
+    if (signal == SIGKILL && group->v2 && cgroup_has_file(group, "cgroup.kill")) {
+        kill_at_once(group);
+        return 0;
+    }
+    if (signal != 0 && !paused)
+        ours = cgroup_freeze(set, true, PATIENCE_MS, NULL) == 0;
+    r = sweep_group(group, &sweep);
+    if (ours || (paused && signal == SIGKILL))
+        (void)cgroup_freeze(set, false, PATIENCE_MS, NULL);
+    return r;
 }

@@ -18,11 +18,32 @@ static const char *const controller_names[CGROUP_CONTROLLER_MAX_] = {
     [CGROUP_DEVICES] = "devices",
     [CGROUP_MEMORY] = "memory",
     [CGROUP_PIDS] = "pids",
+    [CGROUP_BLKIO] = "blkio",
+    [CGROUP_HUGETLB] = "hugetlb",
+    [CGROUP_NET_CLS] = "net_cls",
+    [CGROUP_NET_PRIO] = "net_prio",
+    [CGROUP_RDMA] = "rdma",
+    [CGROUP_MISC] = "misc",
+    [CGROUP_DMEM] = "dmem",
+    [CGROUP_FREEZER] = "freezer",
+    [CGROUP_CPUACCT] = "cpuacct",
 };
 
-const char *cgroup_controller_name(enum cgroup_controller controller)
+const char *cgroup_controller_name(enum cgroup_controller controller, bool v2)
 {
-    return controller_names[controller];
+    return v2 && controller == CGROUP_BLKIO ? "io" : controller_names[controller];
+}
+
+static bool is_controller(const char *name, size_t length, unsigned controller)
+{
+    const char *names[] = { cgroup_controller_name(controller, false),
+        cgroup_controller_name(controller, true) };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strlen(names[i]) == length && memcmp(name, names[i], length) == 0)
+            return true;
+    }
+    return false;
 }
 
 uint32_t cgroup_controllers_parse(const char *list)
@@ -33,7 +54,7 @@ uint32_t cgroup_controllers_parse(const char *list)
         size_t length = strcspn(list, ", \n");
 
         for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
-            if (strlen(controller_names[i]) == length && memcmp(list, controller_names[i], length) == 0)
+            if (is_controller(list, length, i))
                 found |= CGROUP_BIT(i);
         }
         list += length;
@@ -60,6 +81,7 @@ static int parse_line(struct layout *layout, char *line)
         return -E2BIG;
     layout->v1[layout->n_v1++] = (struct layout_hierarchy){
         .names = names,
+        .path = path,
         .controllers = cgroup_controllers_parse(names),
     };
     return 0;

@@ -34,13 +34,21 @@ static int value_bytes(const struct config_cgroups *cgroups, int limit, int vers
     return put_number(cgroups->limits[limit].value, version == 1 ? "-1" : "max", value, size);
 }
 
+static int value_number(
+        const struct config_cgroups *cgroups, int limit, int version, char *value, size_t size)
+{
+    (void)version;
+    return put(value, size, "%" PRId64, cgroups->limits[limit].value);
+}
+
 static int value_pids(const struct config_cgroups *cgroups, int limit, int version, char *value, size_t size)
 {
     (void)version;
     return put_number(cgroups->limits[limit].value, "max", value, size);
 }
 
-/* v1 counts memory and swap together, v2 swap alone. Not given: as much swap as memory. */
+/* v1 counts memory and swap together, v2 swap alone. Not given: as much swap as memory in container.json; in config.json
+ * it is only written without memory's limit, and then means unlimited too. */
 static int value_swap(const struct config_cgroups *cgroups, int limit, int version, char *value, size_t size)
 {
     const struct config_number *both = &cgroups->limits[limit], *memory = &cgroups->limits[LIMIT_MEMORY];
@@ -96,44 +104,98 @@ static const char *cpuset_list(const struct config_cgroups *cgroups, int limit)
     return limit == LIMIT_CPUSET_CPUS ? cgroups->cpuset_cpus : cgroups->cpuset_mems;
 }
 
+static int value_on(const struct config_cgroups *cgroups, int limit, int version, char *value, size_t size)
+{
+    (void)cgroups, (void)limit, (void)version;
+    return put(value, size, "1");
+}
+
 static int value_list(const struct config_cgroups *cgroups, int limit, int version, char *value, size_t size)
 {
     (void)version;
     return put(value, size, "%s", cpuset_list(cgroups, limit));
 }
 
-/* In the order of writing: v1 refuses memory+swap below memory, and checks a quota against the period in
- * force. */
+/* In the order of writing. */
 const struct limit_row cgroup_limit_rows[] = {
-    { LIMIT_MEMORY, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", value_bytes },
-    { LIMIT_MEMORY_SWAP, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", value_swap },
-    { LIMIT_MEMORY_RESERVATION, CGROUP_MEMORY, "memory.soft_limit_in_bytes", "memory.low", value_bytes },
-    { LIMIT_MEMORY_HIGH, CGROUP_MEMORY, NULL, "memory.high", value_bytes },
-    { LIMIT_CPU_SHARES, CGROUP_CPU, "cpu.shares", "cpu.weight", value_shares },
-    { LIMIT_CPU_PERIOD, CGROUP_CPU, "cpu.cfs_period_us", "cpu.max", value_quota },
-    { LIMIT_CPU_QUOTA, CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max", value_quota },
-    { LIMIT_PIDS, CGROUP_PIDS, "pids.max", "pids.max", value_pids },
-    { LIMIT_CPUSET_CPUS, CGROUP_CPUSET, "cpuset.cpus", "cpuset.cpus", value_list },
-    { LIMIT_CPUSET_MEMS, CGROUP_CPUSET, "cpuset.mems", "cpuset.mems", value_list },
+    { LIMIT_MEMORY, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", value_bytes, "memory/limit",
+            ROW_PAIR },
+    { LIMIT_MEMORY_SWAP, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", value_swap,
+            "memory/swap", 0 },
+    { LIMIT_MEMORY_RESERVATION, CGROUP_MEMORY, "memory.soft_limit_in_bytes", "memory.low", value_bytes,
+            "memory/reservation", 0 },
+    { LIMIT_MEMORY_HIGH, CGROUP_MEMORY, NULL, "memory.high", value_bytes, NULL, 0 },
+    { LIMIT_MEMORY_KERNEL_TCP, CGROUP_MEMORY, "memory.kmem.tcp.limit_in_bytes", NULL, value_bytes,
+            "memory/kernelTCP", 0 },
+    { LIMIT_MEMORY_SWAPPINESS, CGROUP_MEMORY, "memory.swappiness", NULL, value_number, "memory/swappiness",
+            ROW_ZERO },
+    { LIMIT_OOM_KILLER, CGROUP_MEMORY, "memory.oom_control", NULL, value_on, "memory/disableOOMKiller", 0 },
+    { LIMIT_CPU_SHARES, CGROUP_CPU, "cpu.shares", "cpu.weight", value_shares, "cpu/shares", 0 },
+    { LIMIT_CPU_PERIOD, CGROUP_CPU, "cpu.cfs_period_us", "cpu.max", value_quota, "cpu/period", ROW_PAIR },
+    { LIMIT_CPU_QUOTA, CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max", value_quota, "cpu/quota", ROW_PAIR },
+    { LIMIT_CPU_BURST, CGROUP_CPU, "cpu.cfs_burst_us", "cpu.max.burst", value_number, "cpu/burst", ROW_ZERO },
+    { LIMIT_CPU_IDLE, CGROUP_CPU, "cpu.idle", "cpu.idle", value_number, "cpu/idle", ROW_ZERO },
+    { LIMIT_CPU_RT_PERIOD, CGROUP_CPU, "cpu.rt_period_us", NULL, value_number, "cpu/realtimePeriod",
+            ROW_PAIR },
+    { LIMIT_CPU_RT_RUNTIME, CGROUP_CPU, "cpu.rt_runtime_us", NULL, value_number, "cpu/realtimeRuntime", 0 },
+    { LIMIT_PIDS, CGROUP_PIDS, "pids.max", "pids.max", value_pids, "pids/limit", 0 },
+    { LIMIT_CPUSET_CPUS, CGROUP_CPUSET, "cpuset.cpus", "cpuset.cpus", value_list, "cpu/cpus", 0 },
+    { LIMIT_CPUSET_MEMS, CGROUP_CPUSET, "cpuset.mems", "cpuset.mems", value_list, "cpu/mems", 0 },
+    { LIMIT_BLKIO_WEIGHT, CGROUP_BLKIO, "blkio.weight", "io.bfq.weight", value_number, "blockIO/weight", 0 },
+    { LIMIT_BLKIO_LEAF_WEIGHT, CGROUP_BLKIO, "blkio.leaf_weight", NULL, value_number, "blockIO/leafWeight",
+            0 },
+    { LIMIT_NET_CLASS, CGROUP_NET_CLS, "net_cls.classid", NULL, value_number, "network/classID", 0 },
 };
 const size_t n_cgroup_limit_rows = ARRAY_SIZE(cgroup_limit_rows);
 
 bool cgroup_limit_is_set(const struct config_cgroups *cgroups, const struct limit_row *row)
 {
+    if (row->limit == LIMIT_OOM_KILLER)
+        return cgroups->disable_oom_killer;
     if (row->limit >= LIMIT_MAX_)
         return cpuset_list(cgroups, row->limit) != NULL;
-    return cgroups->limits[row->limit].set;
+    return cgroups->limits[row->limit].set &&
+           ((row->flags & ROW_ZERO) != 0 || cgroups->limits[row->limit].value != 0);
 }
 
-void cgroup_limit_pointer(const struct limit_row *row, char *pointer, size_t size)
+void cgroup_limit_pointer(
+        const struct config_cgroups *cgroups, const struct limit_row *row, char *pointer, size_t size)
 {
     const char *key;
 
+    if (cgroups->oci) {
+        (void)snprintf(pointer, size, "/linux/resources/%s", row->oci != NULL ? row->oci : "");
+        return;
+    }
     if (row->limit < LIMIT_MAX_)
         key = config_limit_keys[row->limit];
     else
         key = row->limit == LIMIT_CPUSET_CPUS ? "cpuset_cpus" : "cpuset_mems";
     (void)snprintf(pointer, size, "/cgroups/%s", key);
+}
+
+bool cgroup_needs(
+        const struct config_cgroups *cgroups, enum cgroup_controller controller, char *pointer, size_t size)
+{
+    if (controller == CGROUP_DEVICES) {
+        (void)snprintf(pointer, size, "%s", cgroup_pointer(cgroups, CGROUP_KEY_DEVICES));
+        return !cgroups->device_access;
+    }
+    for (size_t i = 0; i < n_cgroup_limit_rows; i++) {
+        if (cgroup_limit_rows[i].controller == controller &&
+                cgroup_limit_is_set(cgroups, &cgroup_limit_rows[i])) {
+            cgroup_limit_pointer(cgroups, &cgroup_limit_rows[i], pointer, size);
+            return true;
+        }
+    }
+    return cgroup_lists_need(cgroups, controller, pointer, size);
+}
+
+bool cgroup_swap_follows(const struct config_cgroups *cgroups)
+{
+    const struct config_number *memory = &cgroups->limits[LIMIT_MEMORY];
+
+    return memory->set && (!cgroups->oci || memory->value < 0);
 }
 
 int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit limit, int version, char *file,
@@ -145,8 +207,7 @@ int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit li
 
     while (row->limit != (int)limit)
         row++;
-    if (!cgroup_limit_is_set(cgroups, row) &&
-            !(limit == LIMIT_MEMORY_SWAP && cgroups->limits[LIMIT_MEMORY].set))
+    if (!cgroup_limit_is_set(cgroups, row) && !(limit == LIMIT_MEMORY_SWAP && cgroup_swap_follows(cgroups)))
         return -ENODATA;
     name = version == 1 ? row->v1 : row->v2;
     if (name == NULL)
@@ -155,15 +216,34 @@ int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit li
     return r < 0 ? r : row->value(cgroups, row->limit, version, value, value_size);
 }
 
+/* The kernel would quietly use the nearest number that it knows. */
+static int check_shares(const struct config_cgroups *cgroups, struct lc_error **err)
+{
+    const struct config_number *shares = &cgroups->limits[LIMIT_CPU_SHARES];
+
+    if (!cgroups->oci || !shares->set || shares->value == 0 ||
+            (shares->value >= 2 && shares->value <= 262144))
+        return 0;
+    return error_raise(err,
+            &(struct error_site){
+                    .errnum = EINVAL, .stage = "cgroup", .pointer = "/linux/resources/cpu/shares" },
+            shares->value < 2 ? "the minimum allowed cpu-shares is 2, not %" PRId64
+                              : "the maximum allowed cpu-shares is 262144, not %" PRId64,
+            shares->value);
+}
+
 int cgroup_limits_check(const struct config_cgroups *cgroups, struct lc_error **err)
 {
     const struct config_number *both = &cgroups->limits[LIMIT_MEMORY_SWAP];
     const struct config_number *memory = &cgroups->limits[LIMIT_MEMORY];
     struct error_site site = { .errnum = EINVAL, .stage = "cgroup", .pointer = "/cgroups/memory_swap" };
+    int r = check_shares(cgroups, err);
 
-    if (!both->set || both->value < 0)
-        return 0;
-    if (!memory->set || memory->value < 0) {
+    if (r < 0 || !both->set || both->value < 0 || (cgroups->oci && both->value == 0))
+        return r;
+    if (cgroups->oci)
+        site.pointer = "/linux/resources/memory/swap";
+    if (!memory->set || memory->value < 0 || (cgroups->oci && memory->value == 0)) {
         site.hint = "give memory too: memory_swap is the sum of memory and swap";
         return error_raise(err, &site, "memory_swap is %" PRId64 " but memory is not limited", both->value);
     }

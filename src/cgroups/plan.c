@@ -9,14 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct planner {
-    const struct lc_config *config;
-    struct layout layout;
-    struct cgroup_set set;
-    char *below; /* "parent/name", normalised */
-    struct lc_error **err;
-};
-
 static void planner_done(struct planner *planner)
 {
     layout_done(&planner->layout);
@@ -30,16 +22,16 @@ void cgroup_set_done(struct cgroup_set *set)
         free(set->groups[i].path);
         free(set->groups[i].mount);
     }
+    free(set->warning);
     *set = (struct cgroup_set){ 0 };
 }
 
-static int out_of_memory(struct lc_error **err)
+int plan_out_of_memory(struct lc_error **err)
 {
     return error_raise(err, &(struct error_site){ .errnum = ENOMEM, .stage = "cgroup" }, NULL);
 }
 
-/* Appends "/component" for each component of text; a step upwards would leave the limits of the parent. */
-static int add_components(char *out, const char *text, const char *pointer, struct lc_error **err)
+int plan_add_components(char *out, const char *text, const char *pointer, struct lc_error **err)
 {
     const struct error_site site = {
         .errnum = EINVAL,
@@ -79,92 +71,107 @@ static int plan_path(struct planner *planner, const char *fallback_name)
                 "\"%s\" is not a name of a control group", name != NULL ? name : "");
     planner->below = calloc(1, (parent != NULL ? strlen(parent) : 0) + strlen(name) + 3);
     if (planner->below == NULL)
-        return out_of_memory(planner->err);
+        return plan_out_of_memory(planner->err);
     if (parent != NULL)
-        r = add_components(planner->below, parent, "/cgroups/parent", planner->err);
+        r = plan_add_components(planner->below, parent, "/cgroups/parent", planner->err);
     if (r < 0)
         return r;
-    return add_components(planner->below + strlen(planner->below), name, "/cgroups/name", planner->err);
+    return plan_add_components(planner->below + strlen(planner->below), name, "/cgroups/name", planner->err);
 }
 
-/* A new group at mount + base + below; takes the mount over. */
-static int add_group(
+int plan_add_group(
         struct planner *planner, char *mount_consumed, const char *base, bool v2, uint32_t controllers)
 {
     struct cgroup_group *group = &planner->set.groups[planner->set.count];
 
     if (planner->set.count == CGROUP_HIERARCHIES_MAX) {
         free(mount_consumed);
-        return out_of_memory(planner->err);
+        return plan_out_of_memory(planner->err);
     }
     *group = (struct cgroup_group){ .mount = mount_consumed, .v2 = v2, .controllers = controllers };
     planner->set.count++;
     if (asprintf(&group->path, "%s%s%s", mount_consumed, base, planner->below) < 0) {
         group->path = NULL;
-        return out_of_memory(planner->err);
+        return plan_out_of_memory(planner->err);
     }
     return 0;
 }
 
-/* The key that needs a controller, for messages; false when nothing does. */
-static bool needs(
-        const struct config_cgroups *cgroups, enum cgroup_controller controller, char *pointer, size_t size)
+int plan_refuse(struct planner *planner, enum cgroup_controller controller, const char *why)
 {
-    if (controller == CGROUP_DEVICES) {
-        (void)snprintf(pointer, size, "/cgroups/device_access");
-        return !cgroups->device_access;
-    }
-    for (size_t i = 0; i < n_cgroup_limit_rows; i++) {
-        if (cgroup_limit_rows[i].controller == controller &&
-                cgroup_limit_is_set(cgroups, &cgroup_limit_rows[i])) {
-            cgroup_limit_pointer(&cgroup_limit_rows[i], pointer, size);
-            return true;
-        }
-    }
-    return false;
+    const struct config_cgroups *cgroups = &planner->config->cgroups;
+    const char *hint = "enable the controller on this host, or leave the key out";
+    char pointer[128];
+
+    (void)cgroup_needs(cgroups, controller, pointer, sizeof(pointer));
+    if (controller == CGROUP_DEVICES)
+        hint = cgroups->oci ? "mount a cgroup hierarchy"
+                            : "mount a cgroup hierarchy, or set device_access to true to do without a device "
+                              "filter";
+    return error_raise(planner->err,
+            &(struct error_site){ .errnum = ENOTSUP, .stage = "cgroup", .pointer = pointer, .hint = hint },
+            "the %s controller %s", cgroup_controller_name(controller, false), why);
 }
 
-static int refuse(struct planner *planner, enum cgroup_controller controller, const char *why)
+static int refuse_version(
+        struct planner *planner, const char *pointer, enum cgroup_controller controller, int version)
 {
-    char pointer[64];
-
-    (void)needs(&planner->config->cgroups, controller, pointer, sizeof(pointer));
     return error_raise(planner->err,
             &(struct error_site){
                     .errnum = ENOTSUP,
                     .stage = "cgroup",
                     .pointer = pointer,
-                    .hint = controller == CGROUP_DEVICES
-                                    ? "mount a cgroup hierarchy, or set device_access to true to do without "
-                                      "a device filter"
-                                    : "enable the controller on this host, or leave the key out",
+                    .hint = version == 1 ? "this limit exists in cgroup v2 only; leave the key out"
+                                         : "this limit exists in cgroup v1 only; leave the key out",
             },
-            "the %s controller %s", cgroup_controller_name(controller), why);
+            "the %s controller is a cgroup v%d one on this host and has no such limit",
+            cgroup_controller_name(controller, version == 2), version);
 }
 
-/* A limit whose file one version lacks. */
-static int check_files(struct planner *planner, uint32_t controllers, int version)
+int plan_check_files(struct planner *planner, uint32_t controllers, int version)
 {
+    const struct config_cgroups *cgroups = &planner->config->cgroups;
+
     for (size_t i = 0; i < n_cgroup_limit_rows; i++) {
         const struct limit_row *row = &cgroup_limit_rows[i];
         char pointer[64];
 
         if ((controllers & CGROUP_BIT(row->controller)) == 0 || (version == 1 ? row->v1 : row->v2) != NULL ||
-                !cgroup_limit_is_set(&planner->config->cgroups, row))
+                !cgroup_limit_is_set(cgroups, row))
             continue;
-        cgroup_limit_pointer(row, pointer, sizeof(pointer));
-        return error_raise(planner->err,
-                &(struct error_site){
-                        .errnum = ENOTSUP,
-                        .stage = "cgroup",
-                        .pointer = pointer,
-                        .hint = "this limit exists in cgroup v2 only; leave the key out",
-                },
-                "the %s controller is a cgroup v%d one on this host and has no such limit",
-                cgroup_controller_name(row->controller), version);
+        cgroup_limit_pointer(cgroups, row, pointer, sizeof(pointer));
+        return refuse_version(planner, pointer, row->controller, version);
+    }
+    for (size_t i = 0; version == 2 && i < cgroups->n_blkio; i++) {
+        if (cgroups->blkio[i].kind == BLKIO_LEAF_WEIGHT)
+            return refuse_version(planner, cgroups->blkio[i].pointer, CGROUP_BLKIO, version);
     }
     if (version == 1 && (controllers & CGROUP_BIT(CGROUP_DEVICES)) != 0)
         return device_rules_check_v1(planner->config, planner->err);
+    return 0;
+}
+
+uint32_t plan_needed(const struct config_cgroups *cgroups)
+{
+    uint32_t needed = 0;
+    char pointer[128];
+
+    for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
+        if (cgroup_needs(cgroups, i, pointer, sizeof(pointer)))
+            needed |= CGROUP_BIT(i);
+    }
+    return needed;
+}
+
+int plan_warn(struct planner *planner, const char *what, const char *object)
+{
+    CLEAN_FREE char *old = planner->set.warning;
+
+    if (asprintf(&planner->set.warning, "%s%s%s%s", old != NULL ? old : "", old != NULL ? "; " : "", what,
+                object) < 0) {
+        planner->set.warning = NULL;
+        return plan_out_of_memory(planner->err);
+    }
     return 0;
 }
 
@@ -186,11 +193,13 @@ static int plan_v1(struct planner *planner, uint32_t *needed)
             continue;
         r = layout_mount_v1(hierarchy, &mount);
         if (r < 0)
-            return refuse(planner, first_bit(here), "is in a cgroup v1 hierarchy that is not mounted here");
+            return plan_refuse(
+                    planner, first_bit(here), "is in a cgroup v1 hierarchy that is not mounted here");
         /* Without CPUs nothing can be attached, so cpuset counts whenever it shares the hierarchy. */
-        r = add_group(planner, mount, "", false, here | (hierarchy->controllers & CGROUP_BIT(CGROUP_CPUSET)));
+        r = plan_add_group(
+                planner, mount, "", false, here | (hierarchy->controllers & CGROUP_BIT(CGROUP_CPUSET)));
         if (r == 0)
-            r = check_files(planner, here, 1);
+            r = plan_check_files(planner, here, 1);
         if (r < 0)
             return r;
         *needed &= ~here;
@@ -206,8 +215,7 @@ static const char *v2_base(const struct planner *planner)
     return planner->layout.v2_path;
 }
 
-/* What the v2 hierarchy offers at the place where we begin. */
-static int v2_controllers(const char *mount, const char *base, uint32_t *ret_controllers)
+int plan_v2_controllers(const char *mount, const char *base, uint32_t *ret_controllers)
 {
     CLEAN_FREE char *path = NULL, *text = NULL;
     int r;
@@ -230,19 +238,20 @@ static int plan_v2(struct planner *planner, uint32_t needed)
     int r;
 
     if (planner->layout.v2_path == NULL || layout_mount_v2(&mount) < 0)
-        return refuse(planner, first_bit(needed), "is in no cgroup hierarchy that is mounted here");
+        return plan_refuse(planner, first_bit(needed), "is in no cgroup hierarchy that is mounted here");
     base = v2_base(planner);
-    r = add_group(planner, mount, base, true, needed);
+    r = plan_add_group(planner, mount, base, true, needed);
     if (r < 0 || real == 0)
         return r;
-    r = v2_controllers(mount, base, &offered);
+    r = plan_v2_controllers(mount, base, &offered);
     if (r < 0)
-        return refuse(planner, first_bit(real), "cannot be looked up: cgroup.controllers is not readable");
+        return plan_refuse(
+                planner, first_bit(real), "cannot be looked up: cgroup.controllers is not readable");
     if ((real & ~offered) != 0)
-        return refuse(planner, first_bit(real & ~offered),
+        return plan_refuse(planner, first_bit(real & ~offered),
                 base[0] == '\0' ? "is in no cgroup hierarchy of this host"
                                 : "is not handed down to this user's group");
-    return check_files(planner, needed, 2);
+    return plan_check_files(planner, needed, 2);
 }
 
 /* No controller is needed: one group all the same, to find the container's processes again. */
@@ -252,14 +261,14 @@ static int plan_tracking(struct planner *planner)
     char *mount;
 
     if (planner->layout.v2_path != NULL && layout_mount_v2(&mount) == 0)
-        return add_group(planner, mount, v2_base(planner), true, 0);
+        return plan_add_group(planner, mount, v2_base(planner), true, 0);
     for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
         for (size_t j = 0; j < planner->layout.n_v1; j++) {
             const struct layout_hierarchy *hierarchy = &planner->layout.v1[j];
 
             if (strncmp(hierarchy->names, usual[i], strlen(usual[i])) == 0 &&
                     layout_mount_v1(hierarchy, &mount) == 0)
-                return add_group(
+                return plan_add_group(
                         planner, mount, "", false, hierarchy->controllers & CGROUP_BIT(CGROUP_CPUSET));
         }
     }
@@ -273,7 +282,8 @@ static int plan_tracking(struct planner *planner)
             "no cgroup hierarchy is mounted here");
 }
 
-/* How much of the path is there already: what is below is ours to remove, even after a crash between mkdir and mark. */
+/* How much of the path, which is not there as a whole, is there already: what is below is ours to remove, even after a
+ * crash between mkdir and mark. */
 static size_t existing_part(const struct cgroup_group *group)
 {
     size_t mount = strlen(group->mount), length = strlen(group->path);
@@ -282,56 +292,73 @@ static size_t existing_part(const struct cgroup_group *group)
     if (length >= sizeof(path))
         return 0;
     memcpy(path, group->path, length + 1);
-    while (length > mount && access(path, F_OK) < 0) {
+    do {
         while (length > mount && path[length - 1] != '/')
             length--;
         length = length > mount ? length - 1 : mount;
         path[length] = '\0';
-    }
+    } while (length > mount && access(path, F_OK) < 0);
     return length;
 }
 
-/* Fills in `made`, and refuses to share a group with processes that are not ours. */
-static int look_at(struct cgroup_group *group, struct lc_error **err)
+static int look_fail(struct planner *planner, const struct cgroup_group *group, int errnum)
 {
-    CLEAN_FREE char *file = NULL, *processes = NULL;
-    struct error_site site = { .stage = "cgroup", .object = group->path, .pointer = "/cgroups/name" };
-    int r;
+    struct error_site site = { .stage = "cgroup",
+        .errnum = errnum,
+        .object = group->path,
+        .pointer = cgroup_pointer(&planner->config->cgroups, CGROUP_KEY_NAME) };
 
-    if (asprintf(&file, "%s/cgroup.procs", group->path) < 0) {
-        file = NULL;
-        return out_of_memory(err);
+    if (errnum == EBUSY) {
+        site.hint = "choose another name, or end those processes first";
+        return error_raise(planner->err, &site, "the group exists and has processes");
     }
-    r = cgroup_read_text(AT_FDCWD, file, &processes);
+    if (errnum == EOPNOTSUPP)
+        site.hint = "the group is a threaded one, which cannot hold processes; choose another";
+    else if (errnum == ENOTDIR)
+        site.hint = "a file of the hierarchy has this name; choose another";
+    return error_raise(planner->err, &site, "cannot read its processes");
+}
+
+/* config.json may name a group that is there. */
+static int take_existing(struct planner *planner, struct cgroup_group *group, bool empty)
+{
+    int frozen = cgroup_group_frozen(group);
+
+    if (frozen > 0)
+        return error_raise(planner->err,
+                &(struct error_site){ .stage = "cgroup",
+                        .errnum = EBUSY,
+                        .object = group->path,
+                        .pointer = "/linux/cgroupsPath",
+                        .hint = "thaw it, or remove it if nobody uses it" },
+                "container's cgroup unexpectedly frozen");
+    group->made = group->adopted = empty;
+    return empty ? 0 : plan_warn(planner, "container's cgroup is not empty: ", group->path);
+}
+
+/* Fills in `made`, and refuses to share a group with processes that are not ours. */
+static int look_at(struct planner *planner, struct cgroup_group *group)
+{
+    CLEAN_FREE char *processes = NULL;
+    int r = cgroup_read_file(group, "cgroup.procs", &processes);
+
     group->made = r == -ENOENT;
     if (group->made)
         group->existing = existing_part(group);
-    if (r == -ENOENT || (r == 0 && processes[0] == '\0'))
+    if (r == -ENOENT)
         return 0;
-    if (r == 0) {
-        site.errnum = EBUSY;
-        site.hint = "choose another name, or end those processes first";
-        return error_raise(err, &site, "the group exists and has processes");
-    }
-    site.errnum = -r;
-    if (r == -EOPNOTSUPP)
-        site.hint = "the group is a threaded one, which cannot hold processes; choose another";
-    else if (r == -ENOTDIR)
-        site.hint = "a file of the hierarchy has this name; choose another";
-    return error_raise(err, &site, "cannot read its processes");
+    if (r < 0)
+        return look_fail(planner, group, -r);
+    if (planner->config->cgroups.oci)
+        return take_existing(planner, group, processes[0] == '\0');
+    return processes[0] == '\0' ? 0 : look_fail(planner, group, EBUSY);
 }
 
 static int plan_groups(struct planner *planner)
 {
-    const struct config_cgroups *cgroups = &planner->config->cgroups;
-    uint32_t needed = 0;
-    char pointer[64];
+    uint32_t needed = plan_needed(&planner->config->cgroups);
     int r;
 
-    for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
-        if (needs(cgroups, i, pointer, sizeof(pointer)))
-            needed |= CGROUP_BIT(i);
-    }
     if (needed == 0)
         return plan_tracking(planner);
     r = plan_v1(planner, &needed);
@@ -344,21 +371,22 @@ int cgroup_plan(const struct lc_config *config, const char *fallback_name, struc
         struct lc_error **err)
 {
     CLEANUP(planner_done) struct planner planner = { .config = config, .err = err };
+    const struct config_cgroups *cgroups = &config->cgroups;
     int r;
 
-    if (!config->cgroups.present) {
+    if (!cgroups->present) {
         *ret_set = (struct cgroup_set){ 0 };
         return 0;
     }
-    r = cgroup_limits_check(&config->cgroups, err);
-    if (r == 0)
+    r = cgroup_limits_check(cgroups, err);
+    if (r == 0 && !cgroups->oci)
         r = plan_path(&planner, fallback_name);
     if (r == 0)
         r = layout_read(&planner.layout, err);
     if (r == 0)
-        r = plan_groups(&planner);
+        r = cgroups->oci ? place_plan(&planner, fallback_name) : plan_groups(&planner);
     for (size_t i = 0; r == 0 && i < planner.set.count; i++)
-        r = look_at(&planner.set.groups[i], err);
+        r = look_at(&planner, &planner.set.groups[i]);
     if (r < 0)
         return r;
     *ret_set = planner.set;

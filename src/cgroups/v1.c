@@ -20,7 +20,19 @@ static int fill_cpuset(const struct walk *walk, int parent_fd, int fd, size_t le
     dir.path = path;
     dir.may_vanish = !leaf && walk->tries_left > 0;
     return cpuset_inherit(
-            parent_fd, &dir, leaf && cgroups->cpuset_cpus != NULL, leaf && cgroups->cpuset_mems != NULL);
+            parent_fd, &dir, leaf && walk->group->made && !walk->group->adopted, leaf ? cgroups : NULL);
+}
+
+/* A group below a frozen one is frozen too, and the container would never start. */
+static int check_thawed(const struct walk *walk, int fd)
+{
+    const char *const pointer = cgroup_pointer(&walk->config->cgroups, CGROUP_KEY_PARENT);
+    CLEAN_FREE char *state = NULL;
+
+    if (cgroup_read_text(fd, "freezer.state", &state) < 0 || strcmp(state, "THAWED\n") == 0)
+        return 0;
+    return walk_fail(walk, strlen(walk->group->path), EBUSY, &(struct error_site){ .pointer = pointer },
+            "container's cgroup unexpectedly frozen: a group above it is");
 }
 
 static int apply(const struct walk *walk, int fd)
@@ -29,13 +41,19 @@ static int apply(const struct walk *walk, int fd)
     struct group_dir dir = { .fd = fd, .path = walk->group->path, .log = walk->log, .err = walk->err };
     struct group_dir quiet = { .fd = fd, .path = walk->group->path };
     uint32_t controllers = walk->group->controllers;
+    bool fresh = walk->group->made && !walk->group->adopted;
     int r = 0;
 
     /* A group with an older, lower memory+swap limit would not take a higher memory limit. */
-    if (!walk->group->made && (controllers & CGROUP_BIT(CGROUP_MEMORY)) != 0)
+    if (!fresh && (controllers & CGROUP_BIT(CGROUP_MEMORY)) != 0)
         (void)group_write(&quiet, "memory.memsw.limit_in_bytes", "-1", NULL);
-    if ((controllers & CGROUP_BIT(CGROUP_DEVICES)) != 0)
-        r = device_rules_write_v1(walk->config, &dir);
+    if ((controllers & CGROUP_BIT(CGROUP_MEMORY)) != 0 && cgroups->limits[LIMIT_MEMORY_KERNEL].set)
+        log_warning(
+                walk->log, "kernel memory is not limited on its own any more: memory.kernel has no effect");
+    if ((controllers & CGROUP_BIT(CGROUP_FREEZER)) != 0)
+        r = check_thawed(walk, fd);
+    if (r == 0)
+        r = device_rules_apply(walk, fd);
     return r < 0 ? r : group_write_limits(&dir, cgroups, walk->group);
 }
 

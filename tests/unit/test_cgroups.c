@@ -378,6 +378,95 @@ static void test_rules_collect(void **state)
     assert_int_equal(rules[n_defaults + 1].minor, 229);
 }
 
+struct lines {
+    char text[2048];
+};
+
+static int note_line(void *data, const struct limit_line *line)
+{
+    struct lines *lines = data;
+    size_t used = strlen(lines->text);
+
+    (void)snprintf(lines->text + used, sizeof(lines->text) - used, "%s=%s%s%s%s%s%s\n", line->file,
+            line->value, line->other_file != NULL ? "|" : "",
+            line->other_file != NULL ? line->other_file : "", line->other_file != NULL ? "=" : "",
+            line->other_file != NULL ? line->other_value : "", line->optional ? "?" : "");
+    return 0;
+}
+
+/* The lists of config.json, in both versions. */
+static void test_lists(void **state)
+{
+    struct config_blkio_rule blkio[] = {
+        { "/a", BLKIO_READ_BPS, 8, 0, 1048576 },
+        { "/b", BLKIO_WRITE_IOPS, 8, 16, 0 },
+        { "/c", BLKIO_WEIGHT, 8, 0, 1000 },
+    };
+    struct config_hugepage pages[] = { { "/d", "2MB", 4194304 }, { "/e", "1GB", UINT64_MAX } };
+    struct config_rdma rdma[] = { { "/f", "mlx5_1", { true, 3 }, { false, 0 } } };
+    struct config_net_priority priorities[] = { { "eth0", 500 } };
+    struct config_pair unified[] = { { "memory.min", "131072" } };
+    const struct config_cgroups cgroups = { .oci = true,
+        .blkio = blkio,
+        .n_blkio = ARRAY_SIZE(blkio),
+        .hugepages = pages,
+        .n_hugepages = ARRAY_SIZE(pages),
+        .rdma = rdma,
+        .n_rdma = 1,
+        .net_priorities = priorities,
+        .n_net_priorities = 1,
+        .unified = unified,
+        .n_unified = 1,
+        .limits = { [LIMIT_BLKIO_WEIGHT] = { true, 750 }, [LIMIT_NET_CLASS] = { true, 1048577 } } };
+    struct lines v1 = { "" }, v2 = { "" };
+
+    (void)state;
+    assert_int_equal(cgroup_limit_lines(&cgroups, UINT32_MAX, false, note_line, &v1), 0);
+    assert_string_equal(v1.text, "blkio.weight=750|blkio.bfq.weight=750\n"
+                                 "net_cls.classid=1048577\n"
+                                 "blkio.throttle.read_bps_device=8:0 1048576\n"
+                                 "blkio.throttle.write_iops_device=8:16 0\n"
+                                 "blkio.weight_device=8:0 1000|blkio.bfq.weight_device=8:0 1000\n"
+                                 "hugetlb.2MB.limit_in_bytes=4194304\n"
+                                 "hugetlb.2MB.rsvd.limit_in_bytes=4194304?\n"
+                                 "hugetlb.1GB.limit_in_bytes=-1\n"
+                                 "hugetlb.1GB.rsvd.limit_in_bytes=-1?\n"
+                                 "rdma.max=mlx5_1 hca_handle=3\n"
+                                 "net_prio.ifpriomap=eth0 500\n");
+    assert_int_equal(
+            cgroup_limit_lines(&cgroups, UINT32_MAX & ~CGROUP_BIT(CGROUP_NET_PRIO), true, note_line, &v2), 0);
+    assert_string_equal(v2.text, "io.bfq.weight=750|io.weight=7475\n"
+                                 "io.max=8:0 rbps=1048576\n"
+                                 "io.max=8:16 wiops=max\n"
+                                 "io.bfq.weight=8:0 1000|io.weight=8:0 10000\n"
+                                 "hugetlb.2MB.max=4194304\n"
+                                 "hugetlb.2MB.rsvd.max=4194304?\n"
+                                 "hugetlb.1GB.max=max\n"
+                                 "hugetlb.1GB.rsvd.max=max?\n"
+                                 "rdma.max=mlx5_1 hca_handle=3\n"
+                                 "memory.min=131072\n");
+    assert_int_equal(cgroup_io_weight(10), 1);
+    assert_int_equal(cgroup_io_weight(1000), 10000);
+}
+
+/* Zeros are what engines write for "not set"; unlimited memory takes its swap along. */
+static void test_oci_limits(void **state)
+{
+    struct config_cgroups cgroups = { .oci = true,
+        .limits = { [LIMIT_MEMORY] = { true, -1 },
+                [LIMIT_CPU_QUOTA] = { true, 0 },
+                [LIMIT_PIDS] = { true, 0 },
+                [LIMIT_CPU_IDLE] = { true, 0 } } };
+    struct lines v1 = { "" }, v2 = { "" };
+
+    (void)state;
+    assert_int_equal(cgroup_limit_lines(&cgroups, UINT32_MAX, false, note_line, &v1), 0);
+    assert_string_equal(v1.text, "memory.limit_in_bytes=-1\nmemory.memsw.limit_in_bytes=-1?\ncpu.idle=0\n");
+    cgroups.limits[LIMIT_MEMORY].value = 4096;
+    assert_int_equal(cgroup_limit_lines(&cgroups, UINT32_MAX, true, note_line, &v2), 0);
+    assert_string_equal(v2.text, "memory.max=4096\ncpu.idle=0\n");
+}
+
 static void test_layout(void **state)
 {
     struct layout layout;
@@ -389,7 +478,8 @@ static void test_layout(void **state)
     assert_int_equal(layout.n_v1, 3);
     assert_string_equal(layout.v1[0].names, "name=systemd");
     assert_int_equal(layout.v1[0].controllers, 0);
-    assert_int_equal(layout.v1[1].controllers, CGROUP_BIT(CGROUP_CPU));
+    assert_int_equal(layout.v1[1].controllers, CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUACCT));
+    assert_string_equal(layout.v1[1].path, "/a:b");
     assert_int_equal(layout.v1[2].controllers, CGROUP_BIT(CGROUP_PIDS));
     assert_string_equal(layout.v2_path, "/user.slice");
     layout_done(&layout);
@@ -398,7 +488,8 @@ static void test_layout(void **state)
     layout_done(&layout);
     assert_int_equal(layout_parse(&layout, strdup("rubbish\n")), -EPROTO);
     assert_int_equal(cgroup_controllers_parse("cpuset cpu io memory\n"),
-            CGROUP_BIT(CGROUP_CPUSET) | CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY));
+            CGROUP_BIT(CGROUP_CPUSET) | CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_MEMORY) |
+                    CGROUP_BIT(CGROUP_BLKIO));
 }
 
 static void test_mountinfo(void **state)
@@ -490,6 +581,8 @@ int main(void)
         cmocka_unit_test(test_program_order),
         cmocka_unit_test(test_rules_v1),
         cmocka_unit_test(test_rules_collect),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_oci_limits),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_mountinfo),
         cmocka_unit_test(test_small_parts),

@@ -71,6 +71,23 @@ static void must(int r, struct lc_error **err)
     assert_null(*err);
 }
 
+/* From outside, as a process of another program would be moved. */
+static void attach(const struct cgroup_set *set, pid_t pid, bool include_v2)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        CLEAN_FD int fd = -EBADF;
+        struct lc_error *err = NULL;
+        char text[16];
+
+        if (set->groups[i].v2 && !include_v2)
+            continue;
+        fd = cgroup_open_entry(&set->groups[i], &err);
+        must(fd, &err);
+        (void)snprintf(text, sizeof(text), "%d", (int)pid);
+        assert_int_equal(cgroup_write_text(fd, text), 0);
+    }
+}
+
 static void must_fail(int r, int expected, const char *pointer, struct lc_error **err)
 {
     assert_int_equal(r, -expected);
@@ -230,8 +247,8 @@ static void test_whole_life(void **state)
     must(cgroup_make_v2(&config, &set, NULL, &fd, &err), &err);
     prisoner = start_child(fd);
     must(cgroup_make_v1(&config, &set, NULL, &err), &err);
-    must(cgroup_attach(&set, prisoner.pid, false, &err), &err);
-    must(cgroup_attach(&set, prisoner.pid, true, &err), &err);
+    attach(&set, prisoner.pid, false);
+    attach(&set, prisoner.pid, true);
     ask_child(&prisoner, "yyn");
     must_fail(cgroup_plan(&config, NULL, &again, &err), EBUSY, "/cgroups/name", &err);
     for (size_t i = 0; i < set.count; i++) {
@@ -423,7 +440,7 @@ static void test_tracking_only(void **state)
     assert_true(set.groups[0].v2 == (fd >= 0));
     fd_close(&fd);
     prisoner = start_child(-1);
-    must(cgroup_attach(&set, prisoner.pid, true, &err), &err);
+    attach(&set, prisoner.pid, true);
     ask_child(&prisoner, "yyy");
     assert_int_equal(cgroup_kill(&set, 5000), 0);
     must_be_killed(&prisoner);

@@ -9,15 +9,25 @@
 
 #include <sys/types.h>
 
-#define CGROUP_HIERARCHIES_MAX 16
+#define CGROUP_HIERARCHIES_MAX 24
 
-/* The controllers that container.json can need. DEVICES is a v1 controller; on v2 it stands for an eBPF program. */
+/* The controllers that we know. DEVICES is a v1 controller; on v2 it stands for an eBPF program. BLKIO is called "io" on
+ * v2. The last ones carry no limit of ours: they are handed down, or looked at. */
 enum cgroup_controller {
     CGROUP_CPU,
     CGROUP_CPUSET,
     CGROUP_DEVICES,
     CGROUP_MEMORY,
     CGROUP_PIDS,
+    CGROUP_BLKIO,
+    CGROUP_HUGETLB,
+    CGROUP_NET_CLS,
+    CGROUP_NET_PRIO,
+    CGROUP_RDMA,
+    CGROUP_MISC,
+    CGROUP_DMEM,
+    CGROUP_FREEZER,
+    CGROUP_CPUACCT,
     CGROUP_CONTROLLER_MAX_,
 };
 #define CGROUP_BIT(controller) (1u << (controller))
@@ -27,7 +37,8 @@ struct cgroup_group {
     char *path;  /* absolute directory: "/sys/fs/cgroup/memory/docker/11bb" */
     char *mount; /* the hierarchy's mount point: "/sys/fs/cgroup/memory" */
     bool v2;
-    bool made;            /* the leaf did not exist when we looked (cgroup_plan); only these are removed */
+    bool made; /* ours: killed and removed at the end. The leaf did not exist when we looked (cgroup_plan) */
+    bool adopted;         /* config.json: it did, but without processes; `made` is set too */
     size_t existing;      /* length of the part of path that was there when we looked; 0: unknown */
     uint32_t controllers; /* bit set of enum cgroup_controller that are used here */
 };
@@ -35,11 +46,19 @@ struct cgroup_group {
 struct cgroup_set {
     struct cgroup_group groups[CGROUP_HIERARCHIES_MAX];
     size_t count;
+    /* What the caller should warn of (from cgroup_plan, not recorded): hierarchies left out because this user may not
+     * make groups there; groups with processes in them already. NULL: nothing. */
+    char *warning;
 };
 
 /* Finds where each needed controller lives and fills in the set: no side effect. A limit that no hierarchy can
  * enforce is an error that names controller and key. config->cgroups.name NULL: `fallback_name` is used.
- * A group that exists and holds processes is refused (EBUSY). Without config->cgroups.present: an empty set. */
+ * A group that exists and holds processes is refused (EBUSY). Without config->cgroups.present: an empty set.
+ *
+ * config.json (cgroups.oci): a group in every hierarchy that is mounted, whatever is needed; those in which this user may
+ * not make groups are left out and stand in ret_set->warning, as long as neither a limit nor an explicit path needs
+ * them. A group that exists is used: an empty one as if we had made it, one with processes with a warning (then it is not
+ * removed); a frozen one is refused (EBUSY). */
 int cgroup_plan(const struct lc_config *config, const char *fallback_name, struct cgroup_set *ret_set,
         struct lc_error **err);
 
@@ -52,10 +71,6 @@ int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const
         struct lc_error **err);
 int cgroup_make_v1(
         const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err);
-
-/* Moves a process into every v1 group of the set; with include_v2 also into the v2 group (kernels without
- * CLONE_INTO_CGROUP, and joins on them). */
-int cgroup_attach(const struct cgroup_set *set, pid_t pid, bool include_v2, struct lc_error **err);
 
 /* Opens the v2 group's directory for CLONE_INTO_CGROUP; -EBADF in *ret_fd when the set has none. */
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **err);
@@ -71,6 +86,41 @@ int cgroup_remove(const struct cgroup_set *set, int timeout_ms);
 /* Opens the file through which a process enters the group by writing "0" itself: `tasks` on v1, where moving oneself
  * spares the kernel a grace period of milliseconds, cgroup.procs on v2. Returns an fd or -errno. */
 int cgroup_open_entry(const struct cgroup_group *group, struct lc_error **err);
+
+/* New limits for a living container: what is set in `resources` changes, nothing else (device rules never do). All of it, or
+ * the old values are put back. Every value is read back. Needs no more of the set than paths. */
+int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroups *resources,
+        const struct log *log, struct lc_error **err);
+
+/* Appends the `data` object of `runc events --stats`, with its member names, and more where the kernel has more (memory.events,
+ * PSI). `network`: the JSON of network_interfaces; NULL: null. Needs no more of the set than paths. */
+struct buffer;
+int cgroup_stats_json(const struct cgroup_set *set, const char *network, struct buffer *out);
+
+/* Told when a process of the container is killed for want of memory. The fd is readable (v1: an eventfd, POLLIN) or has
+ * POLLPRI (v2: memory.events); -ENOENT: no memory controller. cgroup_oom_take: after poll; v1: events since the last
+ * call, v2: kills so far, compare with the last answer. The end of a v1 group is an event too: look whether it exists. */
+int cgroup_oom_fd(const struct cgroup_set *set);
+int cgroup_oom_take(int fd);
+/* Processes killed for want of memory in the container so far; -1: the kernel does not count them; -errno. */
+int64_t cgroup_oom_killed(const struct cgroup_set *set);
+
+/* Stops every process of the container (v1 freezer, v2 cgroup.freeze) and waits until all have stopped, or lets them go
+ * on. On failure, also after timeout_ms, they run on. */
+int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err);
+/* 1: frozen (or on the way) by an order to this very group, not to one above it; 0: not; -errno. */
+int cgroup_frozen(const struct cgroup_set *set);
+
+/* The same for groups below the container's own (`exec --cgroup`): each of `specs` is a path for all groups, or
+ * "CONTROLLER[,CONTROLLER]:PATH" for some of v1; "/" is the container's group. One fd per group of the set, in its order, into
+ * ret_fds (room for CGROUP_HIERARCHIES_MAX). A path that leads upwards is refused. */
+int cgroup_open_entries_below(const struct cgroup_set *set, const char *const *specs, size_t n_specs,
+        int *ret_fds, struct lc_error **err);
+
+/* Sends a signal to every process of the container, also in groups below; SIGKILL ends a frozen one too. 0 or -errno. */
+int cgroup_signal(const struct cgroup_set *set, int signal);
+/* All processes of the container, also in groups below, by number, as we see them. Caller frees. */
+int cgroup_processes(const struct cgroup_set *set, pid_t **ret_pids, size_t *ret_count);
 
 void cgroup_set_done(struct cgroup_set *set);
 

@@ -1,0 +1,101 @@
+/* Being told of, and counting, processes killed for want of memory. */
+#include "internal.h"
+
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define V1_CONTROL "memory.oom_control"
+#define V2_EVENTS "memory.events"
+
+static int open_in(const struct cgroup_group *group, const char *file, int flags)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", group->path, file);
+    fd = openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The kernel signals the eventfd from now on, until it or the group is gone. */
+static int register_v1(const struct cgroup_group *group)
+{
+    CLEAN_FD int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), control = -EBADF, target = -EBADF;
+    char line[32];
+    int r;
+
+    if (event < 0)
+        return -errno;
+    target = open_in(group, V1_CONTROL, O_RDONLY);
+    if (target < 0)
+        return target;
+    control = open_in(group, "cgroup.event_control", O_WRONLY);
+    if (control < 0)
+        return control;
+    (void)snprintf(line, sizeof(line), "%d %d", event, target);
+    r = cgroup_write_text(control, line);
+    return r < 0 ? r : fd_take(&event);
+}
+
+int cgroup_oom_fd(const struct cgroup_set *set)
+{
+    const struct cgroup_group *group = cgroup_find(set, CGROUP_MEMORY);
+
+    if (group == NULL)
+        return -ENOENT;
+    return group->v2 ? open_in(group, V2_EVENTS, O_RDONLY) : register_v1(group);
+}
+
+/* "oom_kill 3" at the start of a line. */
+static int64_t number_after(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *line = text; line != NULL;
+            line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL) {
+        if (strncmp(line, name, length) == 0 && line[length] == ' ')
+            return strtoll(line + length + 1, NULL, 10);
+    }
+    return -1;
+}
+
+/* v1's end of a group signals the eventfd as well: then nobody was killed. v2's memory.events changes for other reasons too
+ * (limits met), so the caller compares counts. */
+int cgroup_oom_take(int fd)
+{
+    uint64_t count;
+    char text[512];
+    ssize_t got = read(fd, &count, sizeof(count));
+    int64_t kills;
+
+    if (got == (ssize_t)sizeof(count) && lseek(fd, 0, SEEK_CUR) != (off_t)sizeof(count))
+        return count > INT_MAX ? INT_MAX : (int)count;
+    if (got < 0)
+        return errno == EAGAIN ? 0 : -errno;
+    got = pread(fd, text, sizeof(text) - 1, 0);
+    if (got < 0)
+        return -errno;
+    (void)lseek(fd, 0, SEEK_SET);
+    text[got] = '\0';
+    kills = number_after(text, "oom_kill");
+    return kills < 0 ? 0 : (int)kills;
+}
+
+int64_t cgroup_oom_killed(const struct cgroup_set *set)
+{
+    const struct cgroup_group *group = cgroup_find(set, CGROUP_MEMORY);
+    CLEAN_FREE char *text = NULL;
+    int r;
+
+    if (group == NULL)
+        return -ENOENT;
+    r = cgroup_read_file(group, group->v2 ? V2_EVENTS : V1_CONTROL, &text);
+    if (r < 0)
+        return r;
+    return number_after(text, "oom_kill");
+}

@@ -1,0 +1,141 @@
+/* Statistics from the files of v2, in the words of `runc events --stats`. */
+#include "stats-internal.h"
+
+#include <base/util.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* v2 counts in microseconds, the members are nanoseconds. */
+static void microseconds(
+        struct stats *stats, const char *name, const char *text, const char *word, bool always)
+{
+    uint64_t number = 0;
+
+    if ((stats_word(text, word, &number) && number > 0) || always)
+        stats_number(stats, name, number * 1000);
+}
+
+static void count(struct stats *stats, const char *name, const char *text, const char *word)
+{
+    uint64_t number;
+
+    if (stats_word(text, word, &number) && number > 0)
+        stats_number(stats, name, number);
+}
+
+void stats_cpu_v2(struct stats *stats)
+{
+    CLEAN_FREE char *text = NULL;
+
+    stats_open(stats, "cpu");
+    if (cgroup_read_file(stats->group, "cpu.stat", &text) == 0) {
+        stats_open(stats, "usage");
+        microseconds(stats, "total", text, "usage_usec", true);
+        microseconds(stats, "kernel", text, "system_usec", true);
+        microseconds(stats, "user", text, "user_usec", true);
+        stats_close(stats);
+        stats_open(stats, "throttling");
+        count(stats, "periods", text, "nr_periods");
+        count(stats, "throttledPeriods", text, "nr_throttled");
+        microseconds(stats, "throttledTime", text, "throttled_usec", false);
+        count(stats, "bursts", text, "nr_bursts");
+        microseconds(stats, "burstTime", text, "burst_usec", false);
+        stats_close(stats);
+    }
+    stats_pressure(stats, "psi", "cpu.pressure");
+    stats_close(stats);
+}
+
+static void memory_part(struct stats *stats, const char *name, const char *prefix)
+{
+    static const char *const rows[][2] = { { "limit", "max" }, { "usage", "current" }, { "max", "peak" } };
+    CLEAN_FREE char *events = NULL;
+    char file[64];
+    uint64_t failed = 0;
+
+    stats_open(stats, name);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        (void)snprintf(file, sizeof(file), "%s.%s", prefix, rows[i][1]);
+        (void)stats_file(stats, rows[i][0], file);
+    }
+    (void)snprintf(file, sizeof(file), "%s.events", prefix);
+    if (cgroup_read_file(stats->group, file, &events) == 0)
+        (void)stats_word(events, strcmp(name, "swap") == 0 ? "fail" : "max", &failed);
+    stats_number(stats, "failcnt", failed);
+    stats_close(stats);
+}
+
+void stats_memory_v2(struct stats *stats)
+{
+    CLEAN_FREE char *text = NULL, *events = NULL;
+    uint64_t number = 0;
+
+    stats_open(stats, "memory");
+    (void)cgroup_read_file(stats->group, "memory.stat", &text);
+    if (text != NULL && stats_word(text, "file", &number))
+        stats_number(stats, "cache", number);
+    memory_part(stats, "usage", "memory");
+    memory_part(stats, "swap", "memory.swap");
+    stats_open(stats, "kernel");
+    if (text != NULL && stats_word(text, "kernel", &number))
+        stats_number(stats, "usage", number);
+    stats_close(stats);
+    stats_open(stats, "kernelTCP");
+    if (text != NULL && stats_word(text, "sock", &number))
+        stats_number(stats, "usage", number);
+    stats_close(stats);
+    stats_open(stats, "raw");
+    if (text != NULL)
+        stats_words(stats, text);
+    stats_close(stats);
+    stats_open(stats, "events");
+    if (cgroup_read_file(stats->group, "memory.events", &events) == 0)
+        stats_words(stats, events);
+    stats_close(stats);
+    stats_pressure(stats, "psi", "memory.pressure");
+    stats_close(stats);
+}
+
+/* io.stat: "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0" */
+static void io_list(struct stats *stats, const char *name, const char *text, const char *const keys[2])
+{
+    static const char *const ops[] = { "Read", "Write" };
+    bool first = true;
+
+    for (const char *line = text; *line != '\0'; line += *line == '\n') {
+        size_t length = strcspn(line, "\n");
+        CLEAN_FREE char *one = strndup(line, length);
+        unsigned major, minor;
+
+        for (size_t i = 0; one != NULL && i < 2 && sscanf(one, "%u:%u ", &major, &minor) == 2; i++) {
+            const char *at = strstr(one, keys[i]);
+
+            if (at == NULL)
+                continue;
+            if (first)
+                stats_name(stats, name);
+            buffer_printf(stats->out, "%s{\"major\":%u,\"minor\":%u,\"op\":\"%s\",\"value\":%" PRIu64 "}",
+                    first ? "[" : ",", major, minor, ops[i],
+                    (uint64_t)strtoull(at + strlen(keys[i]), NULL, 10));
+            first = false;
+        }
+        line += length;
+    }
+    if (!first)
+        buffer_text(stats->out, "]");
+}
+
+void stats_blkio_v2(struct stats *stats)
+{
+    static const char *const bytes[] = { " rbytes=", " wbytes=" }, *const operations[] = { " rios=",
+        " wios=" };
+    CLEAN_FREE char *text = NULL;
+
+    if (cgroup_read_file(stats->group, "io.stat", &text) == 0) {
+        io_list(stats, "ioServiceBytesRecursive", text, bytes);
+        io_list(stats, "ioServicedRecursive", text, operations);
+    }
+    stats_pressure(stats, "psi", "io.pressure");
+}
