@@ -1,11 +1,8 @@
 #include "nsrun.h"
-#include "units.h"
 
 #include <cli/relay.h>
 #include <cli/terminal.h>
 
-#include <jansson.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,51 +36,15 @@ static const struct option rows[] = {
     { "ignore-paused", 0, OPTION_FLAG, AT(ignore_paused), "also in a paused container" },
 };
 
-/* Numbers, to be freed. 0, or the exit status after a message. */
+/* 0, or the exit status after a message. */
 static int read_gids(const struct call *call, const struct option_list *list, unsigned int **ret)
 {
-    unsigned int *gids = calloc(list->n + 1, sizeof(*gids));
-    unsigned long long gid;
+    const char *wrong = NULL;
 
-    if (gids == NULL)
-        return report_text(call, "out of memory");
-    for (size_t i = 0; i < list->n; i++) {
-        if (!units_unsigned(list->items[i], &gid) || gid >= UINT_MAX) {
-            free(gids);
-            return report_text(
-                    call, "invalid value \"%s\" for flag -additional-gids: not a group id", list->items[i]);
-        }
-        gids[i] = (unsigned int)gid;
-    }
-    *ret = gids;
-    return 0;
-}
-
-/* What is wrong with the text, the library says. */
-static bool asks_for_terminal(const char *text)
-{
-    json_t *process = json_loads(text, 0, NULL);
-    bool terminal = json_is_true(json_object_get(process, "terminal"));
-
-    json_decref(process);
-    return terminal;
-}
-
-/* Several of them, one a line. To be freed. */
-static char *join(const struct option_list *list)
-{
-    size_t room = 1;
-    char *text, *at;
-
-    for (size_t i = 0; i < list->n; i++)
-        room += strlen(list->items[i]) + 1;
-    text = at = malloc(room);
-    for (size_t i = 0; i < list->n && at != NULL; i++) {
-        if (i > 0)
-            *at++ = '\n';
-        at = stpcpy(at, list->items[i]);
-    }
-    return text;
+    *ret = list_numbers(list, &wrong);
+    if (wrong != NULL)
+        return report_text(call, "invalid value \"%s\" for flag -additional-gids: not a group id", wrong);
+    return *ret == NULL ? report_text(call, "out of memory") : 0;
 }
 
 static int start(const struct call *call, struct lc_exec_options *options, bool detach)
@@ -132,7 +93,7 @@ static int run(const struct call *call)
         .flags = (given->tty ? LC_EXEC_TTY : 0) | (given->no_new_privs ? LC_EXEC_NO_NEW_PRIVS : 0) |
                  (given->ignore_paused ? LC_IGNORE_PAUSED : 0),
     };
-    char *process = NULL, *cgroup = given->cgroup.n > 0 ? join(&given->cgroup) : NULL;
+    char *process = NULL, *cgroup = given->cgroup.n > 0 ? list_join(&given->cgroup) : NULL;
     unsigned int *gids = NULL;
     int status = read_gids(call, &given->additional_gids, &gids), r = 0;
 
@@ -144,7 +105,7 @@ static int run(const struct call *call)
     options.process = process;
     options.additional_gids = gids;
     options.cgroup = cgroup;
-    if (process != NULL && asks_for_terminal(process))
+    if (process != NULL && process_has_terminal(process))
         options.flags |= LC_EXEC_TTY;
     if (status == 0 && r < 0)
         status = report_text(call, "open %s: %s", given->process, strerror(-r));

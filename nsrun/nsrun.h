@@ -75,6 +75,12 @@ int foreground_check(const struct call *call, bool detached, bool terminal, cons
 /* files.c: a whole file, "-" being standard input; NUL-terminated, to be freed. 0 or -errno */
 int file_read(const char *path, char **ret_text);
 
+/* lists.c: both to be freed, NULL when out of memory; *ret_wrong is the item that is no number below UINT_MAX */
+unsigned int *list_numbers(const struct option_list *list, const char **ret_wrong);
+char *list_join(const struct option_list *list); /* one a line */
+/* Of an OCI process object; false for what is none: the library says what is wrong with it. */
+bool process_has_terminal(const char *text);
+
 /* states.c: the library's answer in runc's order of keys; NULL after a message. To be json_decref()ed. */
 struct json_t *states_parse(const struct call *call, const char *text);
 /* The JSON as text with a newline, to standard output; takes the reference. 0, or an exit status */

@@ -78,7 +78,7 @@ void usage_print(const struct command *command)
 
 int usage_wrong(const struct command *command, const char *message)
 {
-    (void)printf("Incorrect Usage.\n\n");
+    (void)printf("Incorrect Usage: %s\n\n", message);
     usage_print(command);
     (void)fflush(stdout);
     log_write(LOG_ERROR, message);
