@@ -221,7 +221,9 @@ struct lc_exec_options {
     const unsigned int *additional_gids;
     size_t n_additional_gids;
     const char *apparmor, *process_label; /* NULL: unchanged */
-    const char *cgroup; /* group below the container's, or "CONTROLLER,...:PATH"; NULL: the container's */
+    const char
+            *cgroup; /* group below the container's, or "CONTROLLER,...:PATH"; several: one a line; NULL: the
+                           container's */
     const char *console_socket, *pid_file, *pidfd_socket;
     int stdio[3];
     unsigned int preserve_fds;

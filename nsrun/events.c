@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,20 +26,16 @@ struct watch {
     struct lc_runtime *runtime;
     const char *id;
     int oom, process;
+    short oom_events;
 };
 
 /* One line: {"type":...,"id":...} and, for statistics, "data". */
 static int print_event(const struct watch *watch, const char *type, json_t *data)
 {
-    json_t *event = json_pack("{s:s,s:s}", "type", type, "id", watch->id);
+    json_t *event = json_pack("{s:s,s:s,s:o*}", "type", type, "id", watch->id, "data", data);
 
-    if (data != NULL && json_object_set_new(event, "data", data) < 0) {
-        json_decref(event);
-        event = NULL;
-    }
-    if (event == NULL)
-        return report_text(watch->call, "out of memory");
-    return states_print(watch->call, event, JSON_COMPACT);
+    return event != NULL ? states_print(watch->call, event, JSON_COMPACT)
+                         : report_text(watch->call, "out of memory");
 }
 
 static int print_stats(const struct watch *watch)
@@ -75,23 +72,20 @@ static bool has_ended(const struct watch *watch)
 static int follow(struct watch *watch, long long interval)
 {
     long long due = milliseconds() + interval;
-    int status = 0;
+    int status = 0, killed;
 
     while (status == 0) {
         struct pollfd polled[] = { { .fd = watch->process, .events = POLLIN },
-            { .fd = watch->oom, .events = POLLIN | POLLPRI } };
+            { .fd = watch->oom, .events = watch->oom_events } };
         long long left = due - milliseconds();
 
-        if (left > 0 && poll(polled, 2, (int)left) < 0 && errno != EINTR)
+        if (poll(polled, 2, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
             return report_text(watch->call, "poll: %s", strerror(errno));
-        if (polled[1].revents != 0) {
-            int killed = lc_oom_take(watch->oom);
-
-            if (killed > 0)
-                status = print_event(watch, "oom", NULL);
-            else if (killed < 0)
-                watch->oom = -1 - watch->oom; /* not polled any more, and still known */
-        }
+        killed = polled[1].revents != 0 ? lc_oom_take(watch->oom) : 0;
+        if (killed > 0)
+            status = print_event(watch, "oom", NULL);
+        else if (killed < 0)
+            watch->oom = -1;
         if (has_ended(watch))
             return status;
         if (status == 0 && due <= milliseconds()) {
@@ -108,18 +102,18 @@ static int follow(struct watch *watch, long long interval)
 static int watch_container(struct watch *watch, long long interval)
 {
     struct lc_error *err = NULL;
-    int status;
+    struct stat kind;
+    int status, oom;
 
     watch->process = lc_container_pidfd(watch->runtime, watch->id, &err);
     if (watch->process < 0)
         return report_failure(watch->call, watch->process, err);
-    watch->oom = lc_container_oom_fd(watch->runtime, watch->id, &err);
-    if (watch->oom < 0) {
-        (void)close(watch->process);
-        return report_failure(watch->call, watch->oom, err);
-    }
-    status = follow(watch, interval);
-    (void)close(watch->oom < 0 ? -1 - watch->oom : watch->oom);
+    watch->oom = oom = lc_container_oom_fd(watch->runtime, watch->id, &err);
+    /* A file of cgroup v2 can always be read; an eventfd of v1 is no file. */
+    watch->oom_events = oom >= 0 && fstat(oom, &kind) == 0 && S_ISREG(kind.st_mode) ? POLLPRI : POLLIN;
+    status = oom < 0 ? report_failure(watch->call, oom, err) : follow(watch, interval);
+    if (oom >= 0)
+        (void)close(oom);
     (void)close(watch->process);
     return status;
 }

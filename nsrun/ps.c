@@ -1,14 +1,13 @@
 #include "nsrun.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 struct ps_given {
     const char *format;
@@ -23,25 +22,24 @@ struct pids {
     size_t n;
 };
 
-/* Number of the column with this title, or -1. */
-static int find_column(char *titles, const char *title)
+/* Number of the column with the pids, or -1. */
+static int find_column(char *titles)
 {
+    char *word = strtok(titles, " \t\n");
     int column = 0;
 
-    for (char *word = strtok(titles, " \t\n"); word != NULL; word = strtok(NULL, " \t\n"), column++)
-        if (strcmp(word, title) == 0)
-            return column;
-    return -1;
+    for (; word != NULL && strcmp(word, "PID") != 0; word = strtok(NULL, " \t\n"))
+        column++;
+    return word != NULL ? column : -1;
 }
 
 static bool is_listed(const char *line, int column, const struct pids *pids)
 {
     long pid;
 
-    for (; column >= 0; column--) {
+    for (; column > 0; column--) {
         line += strspn(line, " \t");
-        if (column > 0)
-            line += strcspn(line, " \t\n");
+        line += strcspn(line, " \t\n");
     }
     pid = strtol(line, NULL, 10);
     for (size_t i = 0; i < pids->n; i++)
@@ -52,58 +50,59 @@ static bool is_listed(const char *line, int column, const struct pids *pids)
 
 static int filter(const struct call *call, FILE *in, const struct pids *pids)
 {
-    char *line = NULL, *titles;
+    char *line = NULL;
     size_t room = 0;
     int column = -1, status = 0;
 
     if (getline(&line, &room, in) > 0) {
         (void)fputs(line, stdout);
-        titles = line;
-        column = find_column(titles, "PID");
+        column = find_column(line);
     }
     if (column < 0)
         status = report_text(call, "couldn't find PID field in ps output");
-    while (getline(&line, &room, in) > 0)
-        if (column >= 0 && is_listed(line, column, pids))
+    while (column >= 0 && getline(&line, &room, in) > 0)
+        if (is_listed(line, column, pids))
             (void)fputs(line, stdout);
     free(line);
     return status == 0 ? print_text(call, "") : status;
+}
+
+/* Standard output becomes the pipe's end. 0 or -errno. */
+static int spawn(char **argv, int out, pid_t *ret)
+{
+    posix_spawn_file_actions_t actions;
+    int r = -posix_spawn_file_actions_init(&actions);
+
+    if (r < 0)
+        return r;
+    r = posix_spawn_file_actions_adddup2(&actions, out, 1);
+    if (r == 0)
+        r = posix_spawnp(ret, argv[0], &actions, NULL, argv, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return -r;
 }
 
 /* The host's ps, with the caller's arguments, of which only the container's processes are shown. */
 static int print_table(const struct call *call, const struct pids *pids)
 {
     static char name[] = "ps", usual[] = "-ef";
-    char *fallback[] = { name, usual, NULL }, **argv = fallback;
-    posix_spawn_file_actions_t actions;
-    int ends[2], status = 0, ended = 0, r;
+    char *fallback[] = { name, usual, NULL }, **argv = call->n_arguments > 1 ? call->arguments : fallback;
+    int ends[2], status, ended = 0, r;
     pid_t pid;
     FILE *in;
 
-    if (call->n_arguments > 1) {
-        argv = call->arguments;
-        argv[0] = name;
-    }
-    if (pipe(ends) < 0)
+    argv[0] = name;
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return report_text(call, "pipe: %s", strerror(errno));
-    r = posix_spawn_file_actions_init(&actions);
-    if (r == 0)
-        r = posix_spawn_file_actions_addclose(&actions, ends[0]);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    if (r == 0)
-        r = posix_spawnp(&pid, name, &actions, NULL, argv, environ);
+    r = spawn(argv, ends[1], &pid);
     (void)close(ends[1]);
     in = r == 0 ? fdopen(ends[0], "r") : NULL;
-    if (in == NULL) {
-        (void)close(ends[0]);
-        return report_text(call, "ps: %s", strerror(r != 0 ? r : errno));
-    }
+    if (in == NULL)
+        return report_text(call, "ps: %s", strerror(r != 0 ? -r : errno));
     status = filter(call, in, pids);
     (void)fclose(in);
     if (waitpid(pid, &ended, 0) == pid && ended != 0 && status == 0)
-        status = report_text(
-                call, "ps: exit status %d", WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended));
+        status = report_text(call, "ps failed, wait status %#x", (unsigned int)ended);
     return status;
 }
 

@@ -69,7 +69,7 @@ static int outcome(const char *function, struct lc_error **err)
         if (error->next == NULL)
             abort();
         error->next->status = error->status;
-        (void)strcpy(error->next->text, bar + 1);
+        (void)snprintf(error->next->text, sizeof(error->next->text), "%s", bar + 1);
         *bar = '\0';
     }
     r = error->errnum > 0 ? -error->errnum : -EINVAL;

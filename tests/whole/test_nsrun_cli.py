@@ -211,7 +211,8 @@ def test_missing_container(fake, command):
 
 
 @pytest.mark.parametrize("command, errnum, words", [
-    ("kill", 3, "container not running"), ("pause", 22, "container not running"), ("resume", 22, "container not paused"),
+    ("kill", 3, "container not running"), ("pause", 22, "container not running"),
+    ("resume", 22, "container not paused"),
     ("delete", 16, "cannot delete container that is not stopped"),
     ("create", 17, "container with given ID already exists"), ("run", 17, "container with given ID already exists"),
 ])
@@ -235,7 +236,8 @@ def test_not_built_in(fake, command):
 # ---- create, run ----
 
 @pytest.mark.parametrize("arguments", [
-    ["--bundle", "/b", "--pid-file", "p", "a"], ["-bundle=/b", "-pid-file=p", "a"], ["-b", "/b", "a", "--pid-file", "p"],
+    ["--bundle", "/b", "--pid-file", "p", "a"], ["-bundle=/b", "-pid-file=p", "a"],
+    ["-b", "/b", "a", "--pid-file", "p"],
     ["a", "--bundle=/b", "--pid-file=p"], ["-b=/b", "--pid-file", "p", "--", "a"],
 ])
 def test_create(fake, arguments):
@@ -247,8 +249,8 @@ def test_create(fake, arguments):
 
 
 def test_create_options(fake):
-    create = fake("create", "--no-pivot", "--no-new-keyring", "--preserve-fds=2", "--pidfd-socket", "s", "--no-subreaper",
-                  "a", environment={"LISTEN_FDS": "3", "NOTIFY_SOCKET": "/n"}).call("lc_container_create")
+    create = fake("create", "--no-pivot", "--no-new-keyring", "--preserve-fds=2", "--pidfd-socket", "s",
+                  "--no-subreaper", "a", environment={"LISTEN_FDS": "3", "NOTIFY_SOCKET": "/n"}).call("lc_container_create")
     assert (create["flags"], create["preserve_fds"], create["listen_fds"]) == (3, 2, 3)
     assert (create["pidfd_socket"], create["notify_socket"], create["pid_file"]) == ("s", "/n", None)
 
@@ -264,7 +266,8 @@ def test_listen_fds_of_somebody_else(fake, variables, expected):
 @pytest.mark.parametrize("tty, arguments, text", [
     (True, ["create", "a"], "cannot allocate tty if nsrun will detach without setting console socket"),
     (True, ["run", "-d", "a"], "cannot allocate tty if nsrun will detach without setting console socket"),
-    (False, ["create", "--console-socket", "s", "a"], "cannot use console socket if nsrun will not detach or allocate tty"),
+    (False, ["create", "--console-socket", "s", "a"],
+     "cannot use console socket if nsrun will not detach or allocate tty"),
     (True, ["run", "--console-socket", "s", "a"], "cannot use console socket if nsrun will not detach or allocate tty"),
     (False, ["run", "-d", "--console-socket", "s", "a"],
      "cannot use console socket if nsrun will not detach or allocate tty"),
@@ -343,9 +346,9 @@ def test_terminal_of_the_caller_is_restored(fake):
 # ---- exec ----
 
 def test_exec(fake):
-    result = fake("exec", "-u", "1:2", "--env", "A=B", "-e=C=D", "--cwd", "/w", "-c", "CAP_KILL", "--cap=CAP_CHOWN", "-g", "5",
-                  "--additional-gids", "6", "--no-new-privs", "--ignore-paused", "--apparmor", "p", "--process-label", "l",
-                  "--cgroup", "memory:x", "--cgroup", "cpu:y", "--preserve-fds", "1", "--pid-file", "f", "a",
+    result = fake("exec", "-u", "1:2", "--env", "A=B", "-e=C=D", "--cwd", "/w", "-c", "CAP_KILL", "--cap=CAP_CHOWN",
+                  "-g", "5", "--additional-gids", "6", "--no-new-privs", "--ignore-paused", "--apparmor", "p",
+                  "--process-label", "l", "--cgroup", "memory:x", "--cgroup", "cpu:y", "--preserve-fds", "1", "--pid-file", "f", "a",
                   "cmd", "-x", "--env", "E=F", "--", "-h", run="exit 9")
     call = result.call("lc_container_exec")
     expected = {"id": "a", "argv": ["cmd", "-x", "--env", "E=F", "--", "-h"], "user": "1:2", "env": ["A=B", "C=D"],
@@ -497,8 +500,8 @@ def test_update(fake, arguments, expected):
 
 
 @pytest.mark.parametrize("option, value", [
-    ("memory", "abc"), ("memory", "-2"), ("memory", "1x"), ("memory", "1e400"), ("memory", "0x10"), ("cpu-quota", "1.5"),
-    ("cpu-period", "-1"), ("pids-limit", "many"), ("cpu-share", "99999999999999999999"), ("memory-swap", "9999999999g"),
+    ("memory", "abc"), ("memory", "-2"), ("memory", "1x"), ("memory", "1e400"), ("memory", "0x10"),
+    ("cpu-quota", "1.5"), ("cpu-period", "-1"), ("pids-limit", "many"), ("cpu-share", "99999999999999999999"), ("memory-swap", "9999999999g"),
 ])
 def test_update_bad_numbers(fake, option, value):
     result = fake("update", "--" + option, value, "a")
@@ -559,8 +562,8 @@ def test_closed_standard_descriptors(fake):
     result = fake("create", "a")
     assert result.call("lc_container_create")["stdio"] == [0, 1, 2]
     os.unlink(fake.log)
-    subprocess.run(["/bin/sh", "-c", f"exec {fake.program} create a <&- 2>&-"], cwd=fake.directory, check=True, timeout=10,
-                   env={"FAKE_CALLS": fake.log})
+    subprocess.run(["/bin/sh", "-c", f"exec {fake.program} create a <&- 2>&-"], cwd=fake.directory, check=True,
+                   timeout=10, env={"FAKE_CALLS": fake.log})
     with open(fake.log, encoding="utf-8") as calls:
         assert json.loads(calls.readlines()[-1])["stdio"] == [-1, 1, -1]
 
@@ -568,5 +571,6 @@ def test_closed_standard_descriptors(fake):
 def test_output_that_cannot_be_written(fake):
     for command in (["list"], ["state", "a"], ["features"], ["ps", "-f", "json", "a"], ["events", "--stats", "a"]):
         with open("/dev/full", "wb") as full:
-            process = subprocess.run([fake.program, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=10)
+            process = subprocess.run([fake.program, *command], stdout=full, stderr=subprocess.PIPE, text=True,
+                                     timeout=10)
         assert process.returncode == 1 and "standard output: No space left" in process.stderr, command
