@@ -10,9 +10,9 @@ static int run(const struct call *call)
 
     if (r < 0)
         return report_failure(call, r, err);
-    status = print_text(call, text);
+    status = print_document(call, text);
     free(text);
-    return status == 0 ? print_text(call, "\n") : status;
+    return status;
 }
 
 const struct command command_features = {

@@ -56,8 +56,9 @@ int usage_wrong(const struct command *command, const char *message);
 /* report.c */
 int report_failure(const struct call *call, int r, struct lc_error *err); /* logs, frees; the exit status */
 int report_text(const struct call *call, const char *fmt, ...)
-        __attribute__((format(printf, 2, 3)));             /* the same for a failure of our own */
-int print_text(const struct call *call, const char *text); /* to standard output: 0, or an exit status */
+        __attribute__((format(printf, 2, 3)));                 /* the same for a failure of our own */
+int print_text(const struct call *call, const char *text);     /* to standard output: 0, or an exit status */
+int print_document(const struct call *call, const char *text); /* the same, with a newline at the end */
 
 /* runtime.c */
 int runtime_open(

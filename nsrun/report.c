@@ -121,3 +121,11 @@ int print_text(const struct call *call, const char *text)
         return 0;
     return report_text(call, "standard output: %s", strerror(errno));
 }
+
+int print_document(const struct call *call, const char *text)
+{
+    size_t length = strlen(text);
+    int status = print_text(call, text);
+
+    return status == 0 && (length == 0 || text[length - 1] != '\n') ? print_text(call, "\n") : status;
+}

@@ -70,7 +70,7 @@ int states_print(const struct call *call, json_t *value, size_t flags)
     json_decref(value);
     if (text == NULL)
         return report_text(call, "out of memory");
-    status = print_text(call, text);
+    status = print_document(call, text);
     free(text);
-    return status == 0 ? print_text(call, "\n") : status;
+    return status;
 }
