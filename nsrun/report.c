@@ -11,7 +11,7 @@
 
 /* Engines tell by these words what a failure means for them; the library's own follow. */
 static const struct {
-    const struct command *command; /* NULL: any that looks a container up and does no more */
+    const struct command *command; /* NULL: any about a container that exists */
     int errnum;
     const char *words;
 } meanings[] = {
@@ -24,23 +24,23 @@ static const struct {
     { NULL, ENOENT, "container does not exist" },
 };
 
-static const struct command *const lookups[] = { &command_delete, &command_events, &command_kill,
-    &command_pause, &command_ps, &command_resume, &command_start, &command_state, &command_update };
-
-static bool looks_up(const struct command *command)
+/* Not a file that is missing while the container is there. */
+static bool is_about_container(const struct call *call, const char *object)
 {
-    for (size_t i = 0; i < sizeof(lookups) / sizeof(lookups[0]); i++)
-        if (lookups[i] == command)
-            return true;
-    return false;
+    const char *slash = object != NULL ? strrchr(object, '/') : NULL;
+
+    if (call->command->least == 0 || call->command == &command_create || call->command == &command_run)
+        return false;
+    return object == NULL || strcmp(slash != NULL ? slash + 1 : object, call->arguments[0]) == 0;
 }
 
-static const char *meaning(const struct command *command, int errnum, const char *text)
+static const char *meaning(const struct call *call, int errnum, const char *object, const char *text)
 {
     for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
-        bool about = meanings[i].command != NULL ? meanings[i].command == command : looks_up(command);
+        const struct command *about = meanings[i].command;
 
-        if (about && meanings[i].errnum == errnum)
+        if (meanings[i].errnum == errnum &&
+                (about != NULL ? about == call->command : is_about_container(call, object)))
             return strstr(text, meanings[i].words) == NULL ? meanings[i].words : NULL;
     }
     return NULL;
@@ -67,19 +67,19 @@ static char *command_words(const struct lc_error *err)
     return r < 0 ? NULL : words;
 }
 
-static void report_one(const struct command *command, int r, const struct lc_error *err)
+static void report_one(const struct call *call, int r, const struct lc_error *err)
 {
     char *text = err != NULL ? lc_error_format(err) : NULL, *exec = NULL;
     const char *shown = text != NULL ? text : strerror(-r), *words = NULL;
 
     if (err != NULL && lc_error_status(err) != 125)
         words = exec = command_words(err);
-    else
-        words = meaning(command, -r, shown);
+    else if (call->n_arguments > 0)
+        words = meaning(call, -r, err != NULL ? lc_error_object(err) : NULL, shown);
     if (words != NULL)
-        (void)report_text(&(struct call){ .command = command }, "%s: %s", words, shown);
+        (void)report_text(call, "%s: %s", words, shown);
     else
-        (void)report_text(&(struct call){ .command = command }, "%s", shown);
+        (void)report_text(call, "%s", shown);
     free(exec);
     free(text);
 }
@@ -89,7 +89,7 @@ int report_failure(const struct call *call, int r, struct lc_error *err)
     const struct lc_error *one = err;
 
     do {
-        report_one(call->command, r, one);
+        report_one(call, r, one);
         one = one != NULL ? lc_error_next(one) : NULL;
     } while (one != NULL);
     lc_error_free(err);

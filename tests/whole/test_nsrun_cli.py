@@ -202,12 +202,20 @@ def test_words_of_a_command_that_does_not_start(fake, thing, errnum, status, wor
         assert result.message() == f"nsrun {function} failed: {words}what the library says"
 
 
-@pytest.mark.parametrize("command", ["start", "kill", "delete", "pause", "resume", "state", "ps", "update"])
+@pytest.mark.parametrize("command", ["start", "kill", "delete", "pause", "resume", "state", "ps", "update", "exec"])
 def test_missing_container(fake, command):
     function = {"ps": "processes"}.get(command, command)
-    result = fake(command, "a", fail=fail("lc_container_" + function, 2))
-    assert result.status == 1, result
-    assert result.message() == f"nsrun {command} failed: container does not exist: what the library says"
+    for thing in ("a", "/run/nsrun/a"):
+        more = ["sh"] if command == "exec" else []
+        result = fake(command, "a", *more, fail=fail("lc_container_" + function, 2, thing=thing))
+        assert result.status == (255 if command == "exec" else 1), result
+        assert result.message() == f"nsrun {command} failed: container does not exist: what the library says"
+
+
+@pytest.mark.parametrize("command", ["start", "kill", "delete", "create", "run"])
+def test_a_missing_file_is_no_missing_container(fake, command):
+    result = fake(command, "a", fail=fail("lc_container_" + command, 2, thing="/some/file"))
+    assert result.status == 1 and result.message() == f"nsrun {command} failed: what the library says", result
 
 
 @pytest.mark.parametrize("command, errnum, words", [
