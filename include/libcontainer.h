@@ -39,6 +39,8 @@ LC_API int lc_error_errno(const struct lc_error *err);
 LC_API int lc_error_status(const struct lc_error *err);
 /* JSON pointer of the key that is at fault ("/mounts/3"), or NULL. Lives as long as the error. Since: 0.1 */
 LC_API const char *lc_error_pointer(const struct lc_error *err);
+/* What it failed on: a path, the command, an interface, or NULL. Lives as long as the error. Since: 0.2 */
+LC_API const char *lc_error_object(const struct lc_error *err);
 /* 1-based position in the configuration file; both 0 when unknown. Outputs may be NULL. Since: 0.1 */
 LC_API void lc_error_position(const struct lc_error *err, int *ret_line, int *ret_column);
 /* The next error of the same call (a file reports all of its errors), or NULL. Since: 0.1 */
@@ -219,7 +221,9 @@ struct lc_exec_options {
     const unsigned int *additional_gids;
     size_t n_additional_gids;
     const char *apparmor, *process_label; /* NULL: unchanged */
-    const char *cgroup; /* group below the container's, or "CONTROLLER,...:PATH"; NULL: the container's */
+    const char
+            *cgroup; /* group below the container's, or "CONTROLLER,...:PATH"; several: one a line; NULL: the
+                           container's */
     const char *console_socket, *pid_file, *pidfd_socket;
     int stdio[3];
     unsigned int preserve_fds;

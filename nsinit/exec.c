@@ -1,5 +1,8 @@
 #include "nsinit.h"
 
+#include <cli/relay.h>
+#include <cli/terminal.h>
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,7 +20,8 @@ static int run(const struct arguments *arguments, const struct lc_config *config
     if (r < 0) {
         status = report_and_free(err);
     } else {
-        r = relay_run(process, signals, arguments);
+        r = relay_run(
+                process, signals, &(struct relay_options){ .input = arguments->stdio[0], .guard = true });
         if (r == 0)
             r = lc_process_wait(process, &status, &err);
         terminal_restore();

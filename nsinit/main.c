@@ -1,9 +1,9 @@
 #include "nsinit.h"
 
-#include <fcntl.h>
+#include <cli/terminal.h>
+
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void print_usage(FILE *out)
 {
@@ -25,20 +25,6 @@ static void print_usage(FILE *out)
             "executable,\n"
             "127 not found; 125 when nsinit itself failed.\n",
             out);
-}
-
-/* A closed 0, 1 or 2 would be taken by the next open: fill it, and remember. */
-static int fill_stdio(struct arguments *arguments)
-{
-    for (int fd = 0; fd < 3; fd++) {
-        arguments->stdio[fd] = fd;
-        if (fcntl(fd, F_GETFD) >= 0)
-            continue;
-        arguments->stdio[fd] = -1;
-        if (open("/dev/null", O_RDWR) != fd)
-            return -1;
-    }
-    return 0;
 }
 
 static int open_log(struct arguments *arguments)
@@ -70,7 +56,7 @@ int main(int argc, char **argv)
     struct arguments arguments = { 0 };
     const struct command *command = NULL;
 
-    if (argc == 0 || fill_stdio(&arguments) < 0)
+    if (argc == 0 || stdio_fill(arguments.stdio) < 0)
         return NSINIT_FAILED;
     argv++;
     if (options_parse(&argv, &arguments) < 0)

@@ -47,15 +47,4 @@ int load_config(const struct arguments *arguments,
         struct lc_config **ret); /* 0, or the exit status after a message */
 void fill_options(const struct arguments *arguments, struct lc_options *options);
 
-/* relay.c: until the process has ended: signals forwarded, the terminal's bytes carried both ways */
-struct relay;
-int relay_prepare(
-        void); /* blocks what will be forwarded; before the process is started. A signalfd, or -1. */
-int relay_run(struct lc_process *process, int signals, const struct arguments *arguments);
-
-/* terminal.c */
-bool terminal_size(unsigned short *rows, unsigned short *columns);
-bool terminal_raw(int fd);   /* remembers how it was; false when fd is no terminal */
-void terminal_restore(void); /* safe to call at any time, any number of times */
-
 #endif

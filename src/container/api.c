@@ -40,6 +40,11 @@ const char *lc_error_pointer(const struct lc_error *err)
     return error_site(err)->pointer;
 }
 
+const char *lc_error_object(const struct lc_error *err)
+{
+    return error_site(err)->object;
+}
+
 void lc_error_position(const struct lc_error *err, int *ret_line, int *ret_column)
 {
     if (ret_line != NULL)

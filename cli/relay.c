@@ -1,6 +1,7 @@
 /* The loop of a foreground exec: one poll over the process, the signals, and, with a terminal, both directions. A side that
  * does not read stops its source: nothing is dropped, nothing spins. */
-#include "nsinit.h"
+#include <cli/relay.h>
+#include <cli/terminal.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -209,21 +210,33 @@ static int step(struct relay *relay)
     return 0;
 }
 
-int relay_run(struct lc_process *process, int signals, const struct arguments *arguments)
+static void take_terminals(struct relay *relay, const struct relay_options *options)
 {
-    struct relay relay = {
-        .process = process, .signals = signals, .console = lc_process_console(process), .held = -1
-    };
+    struct termios state;
+
+    relay->has_terminal = options->input >= 0 && terminal_raw(0, options->plain_newlines);
+    relay->in = (struct flow){ .from = options->input, .to = relay->console };
+    relay->out = (struct flow){ .from = relay->console, .to = 1 };
+    relay->held = ioctl(relay->console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    (void)ioctl(relay->console, TIOCGWINSZ, &relay->size);
+    (void)follow_size(relay);
+    if (options->plain_newlines && tcgetattr(relay->console, &state) == 0) {
+        state.c_oflag &= ~(tcflag_t)ONLCR;
+        (void)tcsetattr(relay->console, TCSANOW, &state);
+    }
+}
+
+int relay_run(struct lc_process *process, int signals, const struct relay_options *options)
+{
+    struct relay relay = { .process = process,
+        .signals = signals,
+        .console = lc_process_console(process),
+        .held = -1,
+        .guarded = !options->guard };
     int r = 0;
 
-    if (relay.console >= 0) {
-        relay.has_terminal = arguments->stdio[0] >= 0 && terminal_raw(0);
-        relay.in = (struct flow){ .from = arguments->stdio[0], .to = relay.console };
-        relay.out = (struct flow){ .from = relay.console, .to = 1 };
-        relay.held = ioctl(relay.console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        (void)ioctl(relay.console, TIOCGWINSZ, &relay.size);
-        (void)follow_size(&relay);
-    }
+    if (relay.console >= 0)
+        take_terminals(&relay, options);
     while (r == 0 && (!relay.exited || (relay.console >= 0 && !relay.out.ended)))
         r = step(&relay);
     if (relay.held >= 0)

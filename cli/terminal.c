@@ -1,4 +1,4 @@
-#include "nsinit.h"
+#include <cli/terminal.h>
 
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -20,7 +20,7 @@ bool terminal_size(unsigned short *rows, unsigned short *columns)
     return false;
 }
 
-bool terminal_raw(int fd)
+bool terminal_raw(int fd, bool keep_output)
 {
     struct termios raw;
 
@@ -28,6 +28,8 @@ bool terminal_raw(int fd)
         return false;
     raw = saved;
     cfmakeraw(&raw);
+    if (keep_output)
+        raw.c_oflag = saved.c_oflag;
     saved_fd = fd;
     return tcsetattr(fd, TCSADRAIN, &raw) == 0;
 }

@@ -1,0 +1,56 @@
+#include "launch.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* As sd_listen_fds(3): they are for the process whose pid stands beside them; who does not say, means us. */
+static unsigned int listen_fds(void)
+{
+    const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+    char *end;
+    long number;
+
+    if (count == NULL || *count == '\0' || (pid != NULL && *pid != '\0' && atol(pid) != (long)getpid()))
+        return 0;
+    number = strtol(count, &end, 10);
+    return *end == '\0' && number > 0 && number <= INT_MAX ? (unsigned int)number : 0;
+}
+
+static const char *notify_socket(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+
+    return path != NULL && *path != '\0' ? path : NULL;
+}
+
+int launch_prepare(const struct call *call, const struct launch *launch, bool detached,
+        struct lc_create_options *ret, struct lc_config **ret_config)
+{
+    const char *bundle = launch->bundle != NULL && launch->bundle[0] != '\0' ? launch->bundle : NULL;
+    struct lc_config *config = NULL;
+    struct lc_error *err = NULL;
+    int r = lc_config_load_bundle(bundle, &config, &err), status;
+
+    if (r < 0)
+        return report_failure(call, r, err);
+    status = foreground_check(call, detached, lc_config_tty(config), launch->console_socket);
+    if (status != 0) {
+        lc_config_free(config);
+        return status;
+    }
+    *ret = (struct lc_create_options){
+        .size = sizeof(*ret),
+        .console_socket = launch->console_socket,
+        .pid_file = launch->pid_file,
+        .pidfd_socket = launch->pidfd_socket,
+        .notify_socket = notify_socket(),
+        .preserve_fds = launch->preserve_fds,
+        .listen_fds = listen_fds(),
+        .flags = (launch->no_pivot ? LC_NO_PIVOT : 0) | (launch->no_new_keyring ? LC_NO_NEW_KEYRING : 0),
+    };
+    memcpy(ret->stdio, call->stdio, sizeof(ret->stdio));
+    *ret_config = config;
+    return 0;
+}

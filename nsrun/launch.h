@@ -1,0 +1,37 @@
+/* What create and run have in common. */
+#ifndef NSRUN_LAUNCH_H
+#define NSRUN_LAUNCH_H
+
+#include "nsrun.h"
+
+struct launch {
+    const char *bundle, *console_socket, *pid_file, *pidfd_socket;
+    unsigned int preserve_fds;
+    bool no_pivot, no_new_keyring, no_subreaper;
+};
+
+#define LAUNCH_ROWS(type, member)                                                                            \
+    { "bundle", 'b', OPTION_TEXT, offsetof(type, member.bundle),                                             \
+        "directory of config.json (default: the working directory)" },                                       \
+            { "console-socket", 0, OPTION_TEXT, offsetof(type, member.console_socket),                       \
+                "socket that gets the master of the terminal" },                                             \
+            { "pid-file", 0, OPTION_TEXT, offsetof(type, member.pid_file),                                   \
+                "file that gets the process's pid" },                                                        \
+            { "pidfd-socket", 0, OPTION_TEXT, offsetof(type, member.pidfd_socket),                           \
+                "socket that gets the process's pidfd" },                                                    \
+            { "no-pivot", 0, OPTION_FLAG, offsetof(type, member.no_pivot),                                   \
+                "chroot instead of pivot_root, for a root on ramfs" },                                       \
+            { "no-new-keyring", 0, OPTION_FLAG, offsetof(type, member.no_new_keyring),                       \
+                "keep the caller's session keyring" },                                                       \
+            { "no-subreaper", 0, OPTION_FLAG, offsetof(type, member.no_subreaper),                           \
+                "accepted: there never is one" },                                                            \
+    {                                                                                                        \
+        "preserve-fds", 0, OPTION_COUNT, offsetof(type, member.preserve_fds),                                \
+                "so many more descriptors from 3 on go to the process (default: 0)"                          \
+    }
+
+/* 0, or the exit status after a message. *ret_config is to be freed. */
+int launch_prepare(const struct call *call, const struct launch *launch, bool detached,
+        struct lc_create_options *ret, struct lc_config **ret_config);
+
+#endif

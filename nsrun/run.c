@@ -1,0 +1,95 @@
+#include "launch.h"
+
+#include <cli/relay.h>
+#include <cli/terminal.h>
+
+struct run_given {
+    struct launch launch;
+    bool detach, keep;
+};
+
+static const struct option rows[] = {
+    LAUNCH_ROWS(struct run_given, launch),
+    { "detach", 'd', OPTION_FLAG, offsetof(struct run_given, detach), "do not wait for the process" },
+    { "keep", 0, OPTION_FLAG, offsetof(struct run_given, keep),
+            "do not delete the container when the process has ended" },
+};
+
+struct job {
+    struct lc_runtime *runtime;
+    const char *id;
+    const struct lc_config *config;
+    struct lc_create_options *options;
+};
+
+/* A container that its program could not be started in is of no use to anybody; the first error is the one to tell. */
+static int detached(const struct call *call, const struct job *job)
+{
+    struct lc_error *err = NULL;
+    int r = lc_container_create(job->runtime, job->id, job->config, job->options, &err);
+
+    if (r < 0)
+        return report_failure(call, r, err);
+    r = lc_container_start(job->runtime, job->id, &err);
+    if (r == 0)
+        return 0;
+    (void)lc_container_delete(job->runtime, job->id, LC_DELETE_FORCE, NULL);
+    return report_failure(call, r, err);
+}
+
+static int attended(const struct call *call, const struct job *job, bool keep)
+{
+    struct lc_process *process = NULL;
+    struct lc_error *err = NULL;
+    int signals = relay_prepare(), status = 1, r;
+
+    if (lc_config_tty(job->config))
+        (void)terminal_size(&job->options->rows, &job->options->columns);
+    r = lc_container_run(job->runtime, job->id, job->config, job->options, &process, &err);
+    if (r < 0)
+        return report_failure(call, r, err);
+    r = foreground_wait(call, process, signals, &status, &err);
+    lc_process_free(process);
+    if (r < 0)
+        (void)report_failure(call, r, err);
+    err = NULL;
+    if (!keep) {
+        r = lc_container_delete(job->runtime, job->id, LC_DELETE_FORCE, &err);
+        if (r < 0)
+            (void)report_failure(call, r, err);
+    }
+    return status;
+}
+
+static int run(const struct call *call)
+{
+    const struct run_given *given = call->options;
+    struct lc_create_options options;
+    struct job job = { .id = call->arguments[0], .options = &options };
+    struct lc_config *config = NULL;
+    int status = launch_prepare(call, &given->launch, given->detach, &options, &config);
+
+    if (status != 0)
+        return status;
+    job.config = config;
+    status = runtime_open(call, &job.runtime);
+    if (status == 0)
+        status = given->detach ? detached(call, &job) : attended(call, &job, given->keep);
+    lc_runtime_free(job.runtime);
+    lc_config_free(config);
+    return status;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .arguments = "<container-id>",
+    .summary = "create and run a container",
+    .description = "   create, start, and, unless detached, wait and delete. The exit status is then the "
+                   "process's; 128+N when it\n"
+                   "   died by signal N.\n",
+    .options = OPTION_TABLE(rows),
+    .options_size = sizeof(struct run_given),
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

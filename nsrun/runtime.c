@@ -1,0 +1,33 @@
+#include "log.h"
+#include "nsrun.h"
+
+int runtime_open(const struct call *call, struct lc_runtime **ret)
+{
+    const struct lc_runtime_options options = {
+        .size = sizeof(options),
+        .root = call->globals->root,
+        .flags = (call->globals->systemd_cgroup ? LC_SYSTEMD_CGROUP : 0) |
+                 (call->globals->debug ? LC_LOG_STEPS : 0),
+        .log = log_take,
+    };
+    struct lc_error *err = NULL;
+    int r = lc_runtime_open(&options, ret, &err);
+
+    return r < 0 ? report_failure(call, r, err) : 0;
+}
+
+int runtime_do(const struct call *call,
+        int (*function)(struct lc_runtime *runtime, const char *id, struct lc_error **err))
+{
+    struct lc_runtime *runtime = NULL;
+    struct lc_error *err = NULL;
+    int status = runtime_open(call, &runtime), r;
+
+    if (status != 0)
+        return status;
+    r = function(runtime, call->arguments[0], &err);
+    if (r < 0)
+        status = report_failure(call, r, err);
+    lc_runtime_free(runtime);
+    return status;
+}
