@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all dev run test test-full test-vm bench lint format install clean help
+.PHONY: all dev run test test-full test-vm conformance bench lint format install clean help
 .NOTPARALLEL:
 
 all: $(BUILD)/build.ninja ## build the library and nsinit
@@ -41,6 +41,9 @@ test-full: ## the same with the stress tests at full length: an hour or more
 
 test-vm: all ## the same program on cgroup v2 and v1, with AppArmor, on other kernels: in virtual machines (tests/vm)
 	@tests/vm/run-in-vm.sh $(BUILD)
+
+conformance: all ## runc's own test suite against nsrun (fetches it from Debian, installs missing packages): tests/conformance
+	@scripts/conformance --runtime "$${RUNTIME:-$(BUILD)/nsrun/nsrun}"
 
 bench: ## measure against the kernel's floor, crun and runc (installs missing packages)
 	@scripts/setup build bench
