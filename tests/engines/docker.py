@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import time
 
 from bench import common, kernel
 from bench.engine import Base, steps_of
@@ -16,6 +17,7 @@ class Engine(Base):
     states = ["/run/docker/runtime-runc/moby"]
     daemons = r"^/usr/(sbin/dockerd|bin/containerd) |^containerd --config /(var/)?run/docker/|docker-proxy"
     parents = ["docker"]
+    force = ["rm", "-f", "-v"]
 
     def command(self, *arguments):
         return ["/usr/bin/docker", "-H", SOCKET, *arguments]
@@ -119,12 +121,13 @@ def step_restart_always(engine, step):
     step.equal(common.inspect(step, name, "{{.RestartCount}} {{.State.Status}}"), "1 running", "state after the restart")
 
 
-def step_live_events(engine, step):
+def step_events(engine, step):
     """The order in which dockerd heard of things."""
     name = step.name()
+    begin = time.time()
     step.run("run", "--name", name, engine.image, "true")
     step.run("rm", name)
-    events = step.run("events", "--since", "1m", "--until", "0s", "--filter", f"container={name}", "--format", "{{.Action}}")
+    events = step.run("events", "--since", str(begin), "--until", str(time.time()), "--filter", f"container={name}", "--format", "{{.Action}}")
     step.equal([word for word in events.out.split() if word in ("create", "start", "die", "destroy")],
                ["create", "start", "die", "destroy"], "events")
 
@@ -133,17 +136,16 @@ def step_build(engine, step):
     context = f"{engine.work}/context"
     os.makedirs(context, exist_ok=True)
     engine.write("context/Dockerfile", f"FROM {engine.image}\nRUN echo built >/made\nCMD cat /made\n")
-    for kit in ("0", "1"):
-        result = step.host("env", f"DOCKER_BUILDKIT={kit}", *engine.command("build", "--no-cache", "-t", f"built{kit}", context))
-        step.equal(result.status, 0, "status of build")
-        step.run("run", "--rm", f"built{kit}", out="built")
+    # Not with buildkit: that of 20.10 runs "runc" and nothing else.
+    step.host("env", "DOCKER_BUILDKIT=0", *engine.command("build", "--no-cache", "-t", "built", context))
+    step.run("run", "--rm", "built", out="built")
 
 
 def step_device_cgroup_rule(engine, step):
-    script = "mknod /n c 1 3 && echo x >/n && echo null; mknod /t c 10 200; : </t"
+    script = "mknod /n c 1 3 && echo x >/n && echo null; mknod /f c 10 229; : </f"
     step.run("run", "--rm", engine.image, "sh", "-c", script, status=1, match="null", err="Operation not permitted")
-    result = step.run("run", "--rm", "--device-cgroup-rule", "c 10:200 rwm", engine.image, "sh", "-c", script, status=None)
-    step.true("Operation not permitted" not in result.err, "tun may be opened with the rule")
+    result = step.run("run", "--rm", "--device-cgroup-rule", "c 10:229 rwm", engine.image, "sh", "-c", script, status=None)
+    step.true("Operation not permitted" not in result.err, "the device may be opened with the rule")
 
 
 def step_privileged(_, step):

@@ -22,6 +22,8 @@ class Engine(Base):
     states = ["/run/runc", "/run/nsrun", "/run/crun"]
     daemons = r"^(aardvark-dns|/usr/lib/podman/aardvark-dns|catatonit -P)"
     parents = ["libpod_parent"]
+    own_groups = r"/libpod_parent/(conmon|[0-9a-f]{64})$"  # of conmon and of pods
+    force = ["rm", "-f", "-v", "-t", "0"]
 
     def __init__(self, options):
         super().__init__(options)

@@ -14,7 +14,8 @@ class Base:
     daemons = r"^$"    # command lines of processes that may stay when no container is left
     states = []        # directories where the runtime keeps a state per container
     ids = r"^[0-9a-f]{64}$"  # names in there that are a container's
-    mounts = r"/merged$|/rootfs$|/shm$"
+    mounts = r"/merged$|/rootfs$|/(mounts|userdata)/shm$"
+    own_groups = r"^$"  # groups below these that the engine makes for itself, and leaves
     parents = []       # control groups that the engine puts its containers below
 
     def __init__(self, options):

@@ -5,6 +5,9 @@ import json
 import os
 import subprocess
 import tarfile
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 NAME = "localhost/bb:latest"
 DIRECTORIES = ["bin", "dev", "etc", "home", "proc", "root", "run", "sbin", "sys", "usr", "usr/bin", "usr/sbin", "var", "full"]
@@ -29,6 +32,14 @@ def add(tar, name, mode, data=None, link=None):
     tar.addfile(entry, io.BytesIO(data) if data is not None else None)
 
 
+def compiled(source):
+    """A small program of ours, static."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["gcc", "-O2", "-static", "-s", "-o", f"{directory}/program", f"{HERE}/{source}"], check=True)
+        with open(f"{directory}/program", "rb") as file:
+            return file.read()
+
+
 def rootfs():
     """The layer, as bytes. Times are zero, so that it is always the same."""
     out = io.BytesIO()
@@ -41,6 +52,7 @@ def rootfs():
             add(tar, name, 0o644, text.encode())
         with open("/bin/busybox", "rb") as file:
             add(tar, "bin/busybox", 0o755, file.read())
+        add(tar, "bin/refused", 0o755, compiled("refused.c"))
         for applet in subprocess.check_output(["/bin/busybox", "--list"], text=True).split():
             if applet != "busybox":
                 add(tar, f"bin/{applet}", 0o777, link="busybox")

@@ -92,7 +92,7 @@ class Step:
 
     def shell(self, terminal, status, timeout=20):
         """Talks to the shell on the terminal: its tty, its size as we set it, and its end with STATUS."""
-        terminal.expect(r"[#$] ", timeout)
+        terminal.expect("# ", timeout)
         terminal.type("tty\n")
         terminal.expect("/dev/pts/0", timeout)
         self.until(lambda: self._sized(terminal), "the size of the terminal inside, 33 111", timeout)
@@ -103,7 +103,7 @@ class Step:
     def _sized(terminal):
         terminal.type("stty size\n")
         try:
-            terminal.expect(r"\n33 111", 1)
+            terminal.expect("33 111", 1)
         except AssertionError:
             return False
         return True
@@ -183,7 +183,7 @@ class Runner:
                 if entry != "count":
                     yield f"{entry}: did not end"
                 continue
-            yield f"{entry}: status {call['status']}, {call['seconds'] * 1000:.0f} ms: {' '.join(call['arguments'])}"
+            yield f"{entry}: status {call['status']}, {call['seconds'] * 1000:.0f} ms: {short(call['arguments'])}"
             for line in call.get("log", "").strip().splitlines():
                 yield f"    log: {line}"
 
@@ -200,7 +200,7 @@ class Runner:
             problem = failure
         signal.alarm(LIMIT)
         try:
-            self.engine.clean(step)
+            self.engine.clean(Step(self.engine, "clean"))
         except Exception as failure:  # pylint: disable=broad-except
             if problem is None or isinstance(problem, Absent):
                 problem = Failure(f"removing the containers: {failure}")
@@ -213,7 +213,8 @@ class Runner:
         lines = []
         if not isinstance(problem, (Failure, AssertionError)):
             lines += traceback.format_exception(problem)
-        lines += [str(result) for result in step.results[-6:]]
+        prefix = " ".join(self.engine.command()) + " "
+        lines += [str(result).replace(f"$ {prefix}", f"$ {self.engine.name} ") for result in step.results[-6:]]
         lines += [f"daemon: {line}" for line in self.engine.daemon_log()[-12:]]
         return lines
 
@@ -267,6 +268,11 @@ class Runner:
         return self.counts
 
 
+def short(words):
+    """Arguments of a call without the long names."""
+    return re.sub(r"([0-9a-f]{8})[0-9a-f]{56}", r"\1", re.sub(r"/\S+/", ".../", " ".join(words)))
+
+
 def nothing_left(engine, step):
     """After the last container is gone: no process, group, mount or state of one."""
     def processes():
@@ -280,11 +286,14 @@ def nothing_left(engine, step):
                 found += [entry for entry in os.listdir(root) if re.search(engine.ids, entry)]
         return found
 
+    def groups():
+        return [path for parent in engine.parents for path in kernel.below(parent) if not re.search(engine.own_groups, path)]
+
     def mounts():
         return [line.split()[4] for line in kernel.read("/proc/self/mountinfo").splitlines()
                 if re.search(engine.mounts, line.split()[4])]
 
-    for what, look in (("processes", processes), ("groups", lambda: sum(map(kernel.below, engine.parents), [])),
+    for what, look in (("processes", processes), ("groups", groups),
                        ("states", states), ("mounts", mounts)):
         end = time.monotonic() + 5
         while look() and time.monotonic() < end:
