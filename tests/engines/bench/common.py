@@ -247,7 +247,7 @@ def step_tmpfs(engine, step):
     script = "grep ' /scratch ' /proc/mounts; head -c 2000000 /dev/zero >/scratch/x; stat -c '%a %s' /scratch /scratch/x"
     result = step.run("run", "--rm", "--tmpfs", "/scratch:size=1m,mode=1770,noexec", engine.image, "sh", "-c", script)
     step.match(r"^tmpfs /scratch tmpfs (?=\S*noexec)(?=\S*nosuid)(?=\S*nodev)\S*size=1024k", result.out, "mount options")
-    step.match(r"^1770 \d+\n1048576$", result.out, "mode of the tmpfs, size of the file")
+    step.match(r"^1770 \d+\n\d+ 1048576$", result.out, "mode of the tmpfs, size of the file")
     step.run("run", "--rm", "--shm-size", "8m", engine.image, "grep", " /dev/shm ", "/proc/mounts", match="size=8192k")
 
 

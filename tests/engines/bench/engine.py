@@ -1,10 +1,11 @@
 """What all engines have: how a command is made, how a daemon is started and its log read, the groups that are theirs."""
 import os
+import re
 import signal
 import subprocess
 import time
 
-from . import image
+from . import image, kernel
 
 
 class Base:
@@ -76,6 +77,10 @@ class Base:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+
+    def groups_left(self):
+        """Groups of containers that are still there."""
+        return [path for parent in self.parents for path in kernel.below(parent) if not re.search(self.own_groups, path)]
 
     def command(self, *arguments):
         raise NotImplementedError

@@ -286,14 +286,11 @@ def nothing_left(engine, step):
                 found += [entry for entry in os.listdir(root) if re.search(engine.ids, entry)]
         return found
 
-    def groups():
-        return [path for parent in engine.parents for path in kernel.below(parent) if not re.search(engine.own_groups, path)]
-
     def mounts():
         return [line.split()[4] for line in kernel.read("/proc/self/mountinfo").splitlines()
                 if re.search(engine.mounts, line.split()[4])]
 
-    for what, look in (("processes", processes), ("groups", groups),
+    for what, look in (("processes", processes), ("groups", engine.groups_left),
                        ("states", states), ("mounts", mounts)):
         end = time.monotonic() + 5
         while look() and time.monotonic() < end:
