@@ -1,0 +1,257 @@
+/* Compiled programs, below the state root. Whoever can write there could switch the filter off, so nothing is read that
+ * anybody else could have written; and a program is found by all that it was made from, never by a name or a part. */
+#include "seccomp-internal.h"
+
+#include <base/buffer.h>
+#include <base/sha256.h>
+#include <base/util.h>
+
+#include <seccomp.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#define CACHE_NAME ".seccomp"
+#define CACHE_ENTRIES 64
+#define CACHE_MAGIC "lcbpf 1" /* the number: of this format, and of the way in which we compile */
+#define NAME_SIZE (2 * SECCOMP_KEY_SIZE + 1)
+
+_Static_assert(SECCOMP_KEY_SIZE == SHA256_SIZE, "a key is a digest");
+
+struct header {
+    char magic[8];
+    uint8_t key[SECCOMP_KEY_SIZE];
+    uint64_t length, checksum;
+};
+_Static_assert(sizeof(struct header) == 56, "no padding: it is written as it is");
+
+static void add_number(struct buffer *text, uint64_t number)
+{
+    buffer_add(text, &number, sizeof(number));
+}
+
+/* With its NUL, which no string holds: so no two lists of strings look alike. */
+static void add_string(struct buffer *text, const char *string)
+{
+    buffer_add(text, string, strlen(string) + 1);
+}
+
+static void add_optional(struct buffer *text, const struct config_number *number)
+{
+    add_number(text, number->set);
+    add_number(text, number->set ? (uint64_t)number->value : 0);
+}
+
+static void add_rule(struct buffer *text, const struct config_seccomp_rule *rule)
+{
+    add_string(text, rule->action);
+    add_optional(text, &rule->errno_ret);
+    add_number(text, rule->n_names);
+    for (size_t i = 0; i < rule->n_names; i++)
+        add_string(text, rule->names[i]);
+    add_number(text, rule->n_args);
+    for (size_t i = 0; i < rule->n_args; i++) {
+        add_number(text, rule->args[i].index);
+        add_number(text, rule->args[i].value);
+        add_number(text, rule->args[i].value_two);
+        add_string(text, rule->args[i].op);
+    }
+}
+
+/* All that the program is made from. Flags and listener belong to its loading and are not in it. */
+int seccomp_cache_key(const struct config_seccomp *config, uint8_t ret[SECCOMP_KEY_SIZE])
+{
+    const struct scmp_version *version = seccomp_version();
+    struct buffer text = { 0 };
+    int r;
+
+    add_string(&text, CACHE_MAGIC);
+    add_number(&text, seccomp_arch_native());
+    add_number(&text, version->major);
+    add_number(&text, version->minor);
+    add_number(&text, version->micro);
+    add_string(&text, config->default_action);
+    add_optional(&text, &config->default_errno);
+    add_number(&text, config->n_architectures);
+    for (size_t i = 0; i < config->n_architectures; i++)
+        add_string(&text, config->architectures[i]);
+    add_number(&text, config->n_rules);
+    for (size_t i = 0; i < config->n_rules; i++)
+        add_rule(&text, &config->rules[i]);
+    r = text.failed ? -ENOMEM : 0;
+    if (r == 0)
+        sha256(text.data, text.length, ret);
+    buffer_done(&text);
+    return r;
+}
+
+/* Finds damage, as after a power failure; against people there are owner and mode. Every step can be undone, so that no
+ * change of a single word goes unseen. */
+static uint64_t checksum(const struct header *header, const void *program)
+{
+    uint64_t sum = 0xcbf29ce484222325, word;
+
+    for (size_t i = 0; i < header->length; i += sizeof(word)) {
+        memcpy(&word, (const char *)program + i, sizeof(word));
+        sum = (sum ^ word) * 0x100000001b3;
+        sum ^= sum >> 29;
+    }
+    return sum ^ header->length;
+}
+
+static bool is_ours(int fd, mode_t type, mode_t mode, struct stat *ret)
+{
+    return fstat(fd, ret) == 0 && (ret->st_mode & S_IFMT) == type && (ret->st_mode & 07777) == mode &&
+           ret->st_uid == geteuid();
+}
+
+int seccomp_cache_open(int dirfd)
+{
+    CLEAN_FD int fd = -EBADF;
+    struct stat st;
+    bool made;
+
+    if (dirfd < 0)
+        return -ENOENT;
+    made = mkdirat(dirfd, CACHE_NAME, 0700) == 0;
+    fd = openat(dirfd, CACHE_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    /* The caller's umask may have taken something away. */
+    if (made && fchmod(fd, 0700) < 0)
+        return -errno;
+    return is_ours(fd, S_IFDIR, 0700, &st) ? fd_take(&fd) : -EPERM;
+}
+
+static void name_of(const uint8_t key[SECCOMP_KEY_SIZE], char ret[NAME_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < SECCOMP_KEY_SIZE; i++) {
+        ret[2 * i] = digits[key[i] >> 4];
+        ret[2 * i + 1] = digits[key[i] & 15];
+    }
+    ret[NAME_SIZE - 1] = '\0';
+}
+
+static bool header_holds(const struct header *header, const uint8_t *key, const struct stat *st)
+{
+    return memcmp(header->magic, CACHE_MAGIC, sizeof(header->magic)) == 0 &&
+           memcmp(header->key, key, SECCOMP_KEY_SIZE) == 0 && header->length > 0 &&
+           header->length % sizeof(struct sock_filter) == 0 &&
+           header->length <= BPF_MAXINSNS * sizeof(struct sock_filter) &&
+           st->st_size == (off_t)(sizeof(*header) + header->length);
+}
+
+int seccomp_cache_read(int cache, const uint8_t key[SECCOMP_KEY_SIZE], struct seccomp_filter *ret)
+{
+    CLEAN_FREE void *program = NULL;
+    CLEAN_FD int fd = -EBADF;
+    char name[NAME_SIZE];
+    struct header header;
+    struct stat st;
+
+    name_of(key, name);
+    fd = openat(cache, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (!is_ours(fd, S_IFREG, 0600, &st) || st.st_nlink != 1)
+        return -EPERM;
+    if (read(fd, &header, sizeof(header)) != sizeof(header) || !header_holds(&header, key, &st))
+        return -EBADMSG;
+    program = malloc(header.length);
+    if (program == NULL)
+        return -ENOMEM;
+    if (read(fd, program, header.length) != (ssize_t)header.length ||
+            checksum(&header, program) != header.checksum)
+        return -EBADMSG;
+    ret->program = TAKE_POINTER(program);
+    ret->length = header.length;
+    return 0;
+}
+
+/* Counts the entries and finds the one that was written first. */
+static size_t find_oldest(DIR *directory, char *ret, size_t size)
+{
+    struct timespec oldest = { 0 };
+    struct dirent *entry;
+    size_t count = 0;
+
+    ret[0] = '\0';
+    rewinddir(directory);
+    while ((entry = readdir(directory)) != NULL) {
+        struct stat st;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                fstatat(dirfd(directory), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        if (count++ > 0 &&
+                (st.st_mtim.tv_sec > oldest.tv_sec ||
+                        (st.st_mtim.tv_sec == oldest.tv_sec && st.st_mtim.tv_nsec >= oldest.tv_nsec)))
+            continue;
+        oldest = st.st_mtim;
+        (void)snprintf(ret, size, "%s", entry->d_name);
+    }
+    return count;
+}
+
+static int make_room(int cache)
+{
+    char oldest[256]; /* NAME_MAX and its NUL */
+    int fd = openat(cache, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    int r = 0;
+
+    if (directory == NULL) {
+        r = -errno;
+        fd_close(&fd);
+        return r;
+    }
+    while (r == 0 && find_oldest(directory, oldest, sizeof(oldest)) >= CACHE_ENTRIES)
+        r = unlinkat(cache, oldest, 0) < 0 && errno != ENOENT ? -errno : 0;
+    (void)closedir(directory);
+    return r;
+}
+
+static int write_entry(int fd, const struct header *header, const void *program)
+{
+    struct iovec parts[] = { { (void *)header, sizeof(*header) }, { (void *)program, header->length } };
+
+    if (fchmod(fd, 0600) < 0)
+        return -errno;
+    if (writev(fd, parts, ARRAY_SIZE(parts)) != (ssize_t)(sizeof(*header) + header->length))
+        return -EIO;
+    return 0;
+}
+
+int seccomp_cache_write(int cache, const uint8_t key[SECCOMP_KEY_SIZE], const struct seccomp_filter *filter)
+{
+    struct header header = { .magic = CACHE_MAGIC, .length = filter->length };
+    char name[NAME_SIZE], temporary[32];
+    CLEAN_FD int fd = -EBADF;
+    uint64_t random;
+    int r = make_room(cache);
+
+    if (r < 0)
+        return r;
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+        return -EAGAIN;
+    memcpy(header.key, key, SECCOMP_KEY_SIZE);
+    header.checksum = checksum(&header, filter->program);
+    name_of(key, name);
+    (void)snprintf(temporary, sizeof(temporary), "new-%016llx", (unsigned long long)random);
+    fd = openat(cache, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    r = write_entry(fd, &header, filter->program);
+    if (r == 0 && renameat(cache, temporary, cache, name) < 0)
+        r = -errno;
+    if (r < 0)
+        (void)unlinkat(cache, temporary, 0);
+    return r;
+}
