@@ -159,6 +159,9 @@ int session_start(
 /* Until this message arrives, or, for WIRE_READY, until the program runs. */
 int session_until(struct session *session, enum wire_message_type until, struct lc_error **err);
 int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err);
+/* Into groups below those of the container: what `exec --cgroup` says, one a line. */
+int session_place_below(
+        struct session *session, const struct cgroup_set *groups, const char *below, struct lc_error **err);
 void session_abort(struct session *session);
 void session_close(struct session *session);
 

@@ -17,11 +17,6 @@
 
 #define END_TIMEOUT_MS 10000
 
-static int refuse(struct lc_error **err, const char *stage, int errnum, const char *text, const char *detail)
-{
-    return error_raise(err, &(struct error_site){ .stage = stage, .errnum = errnum }, text, detail);
-}
-
 /* Where the caller made it himself, in this very process, its zombie is his. */
 static void reap(int pidfd)
 {
@@ -37,8 +32,6 @@ int oci_reclaim(struct container *container, struct lc_error **err)
 
     if (pidfd >= 0)
         reap(pidfd);
-    if (container->record.oci.rdt != NULL)
-        (void)resctrl_remove(container->record.oci.rdt);
     return r < 0 ? r : oci_remove(container, err);
 }
 
@@ -48,9 +41,10 @@ static int signal_first(const struct container *container, int signal, struct lc
     int r = pidfd < 0 ? -ESRCH : signal_process(container->record.init.pid, pidfd, signal);
 
     if (r == -ESRCH)
-        return refuse(err, "kill", ESRCH, "container not running%s", "");
+        return refuse(err, "kill", ESRCH, "container not running");
     if (r < 0)
-        return error_raise(err, &(struct error_site){ .stage = "kill", .syscall = "pidfd_send_signal", .errnum = -r },
+        return error_raise(err,
+                &(struct error_site){ .stage = "kill", .syscall = "pidfd_send_signal", .errnum = -r },
                 "signal %d", signal);
     return 0;
 }
@@ -71,7 +65,7 @@ int lc_container_kill(
         if (r < 0)
             r = error_raise(err, &(struct error_site){ .stage = "kill", .op = "cgroup", .errnum = -r }, NULL);
     } else if (status == STATUS_STOPPED) {
-        r = refuse(err, "kill", ESRCH, "container not running%s", "");
+        r = refuse(err, "kill", ESRCH, "container not running");
     } else {
         r = signal_first(&container, signal, err);
         /* Without a pid namespace of its own the others would live on. */
@@ -106,10 +100,10 @@ static int stop(struct container *container, bool force, struct lc_error **err)
         reap(pidfd);
         return 0;
     }
-    return refuse(err, "delete", ETIMEDOUT, "the first process of the container does not end%s", "");
+    return refuse(err, "delete", ETIMEDOUT, "the first process of the container does not end");
 }
 
-static int delete(struct container *container, bool force, struct lc_error **err)
+static int delete (struct container *container, bool force, struct lc_error **err)
 {
     struct lc_config *config = NULL;
     int r = stop(container, force, err);
@@ -134,8 +128,7 @@ static int delete(struct container *container, bool force, struct lc_error **err
     return r < 0 ? r : oci_reclaim(container, err);
 }
 
-int lc_container_delete(
-        struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err)
+int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err)
 {
     bool force = (flags & LC_DELETE_FORCE) != 0;
     struct lc_error *failure = NULL;
@@ -153,7 +146,7 @@ int lc_container_delete(
             error_free(failure);
         return r;
     }
-    r = delete(&container, force, err);
+    r = delete (&container, force, err);
     container_close(&container);
     return r;
 }
@@ -169,8 +162,8 @@ static int freeze(struct lc_runtime *runtime, const char *id, bool frozen, struc
         return r;
     status = oci_status(&container);
     if (frozen ? status != STATUS_RUNNING && status != STATUS_CREATED : status != STATUS_PAUSED)
-        r = error_raise(err, &(struct error_site){ .stage = verb, .errnum = EINVAL }, "container not %s: it is %s",
-                frozen ? "running or created" : "paused", status_name(status));
+        r = error_raise(err, &(struct error_site){ .stage = verb, .errnum = EINVAL },
+                "container not %s: it is %s", frozen ? "running or created" : "paused", status_name(status));
     else
         r = cgroup_freeze(&container.record.groups, frozen, END_TIMEOUT_MS, err);
     container_close(&container);
@@ -194,21 +187,18 @@ static int update(struct container *container, const struct lc_update_options *o
     int r = 0;
 
     if (oci_status(container) == STATUS_STOPPED)
-        return refuse(err, "update", EINVAL, "container not running%s", "");
+        return refuse(err, "update", EINVAL, "container not running");
     if (options->resources != NULL)
         r = oci_parse_resources(options->resources, strlen(options->resources),
                 options->name != NULL ? options->name : "resources", &arena, &cgroups, err);
     if (r == 0)
-        r = cgroup_update(&container->record.groups, &cgroups, container->log, err);
-    if (r == 0 && (options->l3_cache_schema != NULL || options->memory_bandwidth_schema != NULL))
-        r = resctrl_update(
-                container->record.oci.rdt, options->l3_cache_schema, options->memory_bandwidth_schema, err);
+        r = cgroup_apply_update(&container->record.groups, &cgroups, container->log, err);
     arena_done(&arena);
     return r;
 }
 
-int lc_container_update(struct lc_runtime *runtime, const char *id,
-        const struct lc_update_options *given, struct lc_error **err)
+int lc_container_update(struct lc_runtime *runtime, const char *id, const struct lc_update_options *given,
+        struct lc_error **err)
 {
     struct lc_update_options options;
     struct container container;
@@ -234,14 +224,14 @@ int lc_container_stats(struct lc_runtime *runtime, const char *id, char **ret_js
     if (oci_status(&container) == STATUS_STOPPED)
         r = refuse(err, "stats", ESRCH, "container with id %s is not running", id);
     if (r == 0)
-        r = cgroup_stats_json(&container.record.groups, &out, err);
+        r = cgroup_stats_json(&container.record.groups, NULL, &out);
     container_close(&container);
     if (r < 0) {
         buffer_done(&out);
         return r;
     }
     *ret_json = buffer_take_text(&out);
-    return *ret_json != NULL ? 0 : refuse(err, "stats", ENOMEM, "%s", "");
+    return *ret_json != NULL ? 0 : refuse(err, "stats", ENOMEM, "no memory for the numbers");
 }
 
 int lc_container_oom_fd(struct lc_runtime *runtime, const char *id, struct lc_error **err)
@@ -253,7 +243,7 @@ int lc_container_oom_fd(struct lc_runtime *runtime, const char *id, struct lc_er
         return r;
     r = cgroup_oom_fd(&container.record.groups);
     container_close(&container);
-    return r >= 0 ? r : refuse(err, "events", -r, "no memory events for this container%s", "");
+    return r >= 0 ? r : refuse(err, "events", -r, "no memory events for this container");
 }
 
 int lc_oom_take(int fd)

@@ -27,10 +27,10 @@ struct creation {
     int descriptors[DESCRIPTOR_PRESERVED + PRESERVED_MAX];
 };
 
-static int raise(struct lc_error **err, const char *op, int errnum, const char *text)
+static int fail(struct lc_error **err, const char *op, int errnum, const char *text)
 {
-    return error_raise(
-            err, &(struct error_site){ .stage = "create", .op = op, .errnum = errnum }, text != NULL ? "%s" : NULL, text);
+    return error_raise(err, &(struct error_site){ .stage = "create", .op = op, .errnum = errnum },
+            text != NULL ? "%s" : NULL, text);
 }
 
 static unsigned int preserved(const struct creation *creation)
@@ -47,13 +47,14 @@ static int check(const struct creation *creation, struct lc_error **err)
                 &(struct error_site){ .stage = "create", .pointer = "/process", .errnum = EINVAL },
                 "there is no process to run");
     if (preserved(creation) > PRESERVED_MAX)
-        return raise(err, "preserve-fds", EINVAL, "more than 256 descriptors");
+        return fail(err, "preserve-fds", EINVAL, "more than 256 descriptors");
     for (unsigned int i = 0; i < preserved(creation); i++)
         if (fcntl(FIRST_PRESERVED + (int)i, F_GETFD) < 0)
-            return error_raise(err, &(struct error_site){ .stage = "create", .op = "preserve-fds", .errnum = EBADF },
+            return error_raise(err,
+                    &(struct error_site){ .stage = "create", .op = "preserve-fds", .errnum = EBADF },
                     "descriptor %u is not open", FIRST_PRESERVED + i);
     if (config->tty && !creation->run && creation->options.console_socket == NULL)
-        return raise(err, "terminal", EINVAL, "cannot allocate tty without a console socket");
+        return fail(err, "terminal", EINVAL, "cannot allocate tty without a console socket");
     for (size_t i = 0; i < config->n_warnings; i++)
         log_warning(&creation->runtime->log, "%s", config->warnings[i]);
     return check_host(config, err);
@@ -68,7 +69,7 @@ static int describe_rootfs(struct creation *creation, struct lc_error **err)
 
     if (asprintf(&path, "%s/%s", oci->rootfs[0] == '/' ? "" : oci->bundle, oci->rootfs) < 0) {
         path = NULL;
-        return raise(err, "root", ENOMEM, NULL);
+        return fail(err, "root", ENOMEM, NULL);
     }
     if (realpath(path, creation->container->rootfs) == NULL) {
         site.syscall = "realpath";
@@ -114,7 +115,7 @@ static int intend(struct creation *creation, struct lc_error **err)
     record->oci.version = strdup(config->oci.version);
     record->oci.listener = creation->filter.notifies;
     if (record->oci.bundle == NULL || record->oci.rootfs == NULL || record->oci.version == NULL)
-        return raise(err, "record", ENOMEM, NULL);
+        return fail(err, "record", ENOMEM, NULL);
     return 0;
 }
 
@@ -135,7 +136,7 @@ static int make_plan(struct creation *creation, struct lc_error **err)
     const struct lc_create_options *options = &creation->options;
     const struct config_oci *oci = &creation->config->oci;
     char listen_fds[32], keyring[300];
-    const char *extra[] = { listen_fds, "LISTEN_PID=1", NULL }, *none[] = { NULL };
+    const char *extra[] = { listen_fds, "LISTEN_PID=1", NULL };
     struct plan_options plan_options = {
         .rootfs = creation->container->rootfs,
         .argv = oci->argv,
@@ -153,44 +154,12 @@ static int make_plan(struct creation *creation, struct lc_error **err)
         .filter_length = creation->filter.length,
         .filter_flags = creation->filter.flags,
         .filter_notifies = creation->filter.notifies,
-        .extra_environment = options->listen_fds > 0 ? extra : none,
-        .no_pivot = (options->flags & LC_NO_PIVOT) != 0,
+        .extra_environment = options->listen_fds > 0 ? extra : NULL,
     };
 
     (void)snprintf(listen_fds, sizeof(listen_fds), "LISTEN_FDS=%u", options->listen_fds);
     (void)snprintf(keyring, sizeof(keyring), "_ses.%s", creation->container->id);
     return plan_create(creation->config, &plan_options, &creation->plan, err);
-}
-
-/* Which namespace it is, when interfaces are to be moved there. */
-static int network_of(const struct creation *creation, int *netns, struct lc_error **err)
-{
-    const char *path = creation->config->oci.namespace_paths[NAMESPACE_NET];
-
-    if (*netns >= 0)
-        return 0;
-    if (path == NULL) {
-        *netns = child_netns(creation->session->pid, err);
-        return *netns < 0 ? *netns : 0;
-    }
-    *netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    return *netns >= 0 ? 0 : raise(err, "netDevices", errno, path);
-}
-
-static int move_devices(const struct creation *creation, int *netns, struct lc_error **err)
-{
-    int r;
-
-    if (creation->config->oci.n_net_devices == 0)
-        return 0;
-    /* A user namespace's child says when it has made its own. */
-    if (creation->plan->map_ids && creation->config->oci.namespace_paths[NAMESPACE_NET] == NULL) {
-        r = session_until(creation->session, WIRE_UNSHARED, err);
-        if (r < 0)
-            return r;
-    }
-    r = network_of(creation, netns, err);
-    return r < 0 ? r : network_devices_move(creation->config, *netns, creation->container->log, err);
 }
 
 /* prestart and createRuntime, here; createContainer, by the child when it is told that these have run. */
@@ -240,7 +209,7 @@ static int host_half(const struct creation *creation, struct lc_error **err)
 
     if (creation->plan->maps_late)
         r = session_until(session, WIRE_UNSHARED, err);
-    if (r == 0 && creation->plan->map_ids)
+    if (r == 0 && (creation->plan->map_ids || creation->plan->maps_late))
         r = map_ids(creation->config, session, err);
     if (r == 0 && creation->plan->makes_network)
         r = send_netns(session, &netns, err);
@@ -250,8 +219,6 @@ static int host_half(const struct creation *creation, struct lc_error **err)
         r = cgroup_make_v1(creation->config, &container->record.groups, container->log, err);
     if (r == 0)
         r = session_place(session, &container->record.groups, err);
-    if (r == 0)
-        r = move_devices(creation, &netns, err);
     if (r == 0)
         r = run_hooks(creation, err);
     return r < 0 ? r : session_until(session, WIRE_CREATED, err);
@@ -323,6 +290,8 @@ static int make(struct creation *creation, struct lc_error **err)
         r = intend(creation, err);
     if (r == 0)
         r = cgroup_plan(creation->config, container->id, &container->record.groups, err);
+    if (r == 0 && container->record.groups.warning != NULL)
+        log_warning(container->log, "%s", container->record.groups.warning);
     if (r == 0)
         r = make_plan(creation, err);
     if (r < 0)
@@ -347,11 +316,17 @@ static void close_descriptors(struct creation *creation)
     fd_close(&creation->descriptors[DESCRIPTOR_LOCK]);
 }
 
-static int create(struct creation *creation, const char *id, struct lc_error **err)
+/* `config`: the caller's, in our own copy, for what the options change in it. */
+static int create(struct creation *creation, struct lc_config *config, const char *id, struct lc_error **err)
 {
-    int r = check(creation, err);
+    int r;
 
-    if (r == 0)
+    config->no_pivot_root |= (creation->options.flags & LC_NO_PIVOT) != 0;
+    config->cgroups.systemd |= (creation->runtime->flags & LC_SYSTEMD_CGROUP) != 0;
+    creation->config = config;
+    r = check(creation, err);
+
+    if (r == 0 && creation->config->oci.seccomp.present)
         r = seccomp_filter_get(creation->runtime->fd, &creation->config->oci.seccomp, &creation->filter, err);
     if (r == 0)
         r = oci_make(creation->runtime, id, creation->container, err);
@@ -379,15 +354,14 @@ int lc_container_create(struct lc_runtime *runtime, const char *id, const struct
 {
     struct container container = { .lock_fd = -EBADF };
     struct session session;
-    struct creation creation = {
-        .runtime = runtime, .config = config, .container = &container, .session = &session
-    };
+    struct creation creation = { .runtime = runtime, .container = &container, .session = &session };
+    struct lc_config changed = *config;
     int r = options_take(options, options->size, &creation.options, sizeof(creation.options), err);
 
     if (r < 0)
         return r;
     session_init(&session, &runtime->log);
-    r = create(&creation, id, err);
+    r = create(&creation, &changed, id, err);
     if (r == 0) {
         session_close(&session);
         container_close(&container);
@@ -399,11 +373,12 @@ int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc
         const struct lc_create_options *options, struct lc_process **ret, struct lc_error **err)
 {
     struct lc_process *process = calloc(1, sizeof(*process));
-    struct creation creation = { .runtime = runtime, .config = config, .run = true };
+    struct creation creation = { .runtime = runtime, .run = true };
+    struct lc_config changed = *config;
     int r;
 
     if (process == NULL)
-        return raise(err, "process", ENOMEM, NULL);
+        return fail(err, "process", ENOMEM, NULL);
     process->log = runtime->log;
     process->bare = true;
     creation.container = &process->container;
@@ -411,7 +386,7 @@ int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc
     session_init(&process->session, &process->log);
     r = options_take(options, options->size, &creation.options, sizeof(creation.options), err);
     if (r == 0)
-        r = create(&creation, id, err);
+        r = create(&creation, &changed, id, err);
     if (r < 0) {
         free(process);
         return r;

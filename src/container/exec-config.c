@@ -2,14 +2,10 @@
 #include "runtime.h"
 
 #include <base/util.h>
+#include <config/reader.h>
 
 #include <stdlib.h>
 #include <string.h>
-
-static int refuse(struct lc_error **err, int errnum, const char *text, const char *detail)
-{
-    return error_raise(err, &(struct error_site){ .stage = "exec", .errnum = errnum }, text, detail);
-}
 
 static size_t count(const char *const *list)
 {
@@ -45,7 +41,7 @@ static int set_user(struct config_oci *oci, const char *user, struct lc_error **
         rest = parse_id(rest + 1, &oci->gid);
     if (rest != NULL && *rest == '\0')
         return 0;
-    return refuse(err, EINVAL, "invalid user \"%s\": expected UID or UID:GID, in decimal", user);
+    return refuse(err, "exec", EINVAL, "invalid user \"%s\": expected UID or UID:GID, in decimal", user);
 }
 
 static bool same_name(const char *one, const char *other)
@@ -62,7 +58,7 @@ static int add_environment(struct lc_config *config, const char *const *added, s
     const char **list = arena_calloc(&config->arena, capacity, sizeof(*list));
 
     if (list == NULL)
-        return refuse(err, ENOMEM, "%s", "environment");
+        return refuse(err, "exec", ENOMEM, "%s", "environment");
     for (size_t i = 0; i < n; i++)
         list[i] = config->environment[i];
     for (; added != NULL && *added != NULL; added++) {
@@ -86,7 +82,7 @@ static int add_capabilities(struct config_oci *oci, const char *const *names, st
         int bit = capability_bit(*names);
 
         if (bit < 0)
-            return refuse(err, EINVAL, "unknown capability \"%s\"", *names);
+            return refuse(err, "exec", EINVAL, "unknown capability \"%s\"", *names);
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
             oci->capabilities[sets[i]] |= UINT64_C(1) << bit;
         oci->capabilities_present = true;
@@ -100,7 +96,7 @@ static int add_groups(struct lc_config *config, const struct lc_exec_options *op
     uint32_t *groups = arena_calloc(&config->arena, n + options->n_additional_gids + 1, sizeof(*groups));
 
     if (groups == NULL)
-        return refuse(err, ENOMEM, "%s", "groups");
+        return refuse(err, "exec", ENOMEM, "%s", "groups");
     for (size_t i = 0; i < n; i++)
         groups[i] = config->additional_groups[i];
     for (size_t i = 0; i < options->n_additional_gids; i++)
@@ -146,8 +142,9 @@ int exec_config(const struct container *container, const struct lc_exec_options 
     else if ((options->flags & LC_EXEC_TTY) != 0)
         (*ret)->tty = true;
     if (r == 0 && ((*ret)->oci.argv == NULL || (*ret)->oci.argv[0] == NULL))
-        r = refuse(err, EINVAL, "there is no command%s", "");
+        r = refuse(err, "exec", EINVAL, "there is no command");
     if (r == 0 && (*ret)->working_dir[0] != '/')
-        r = refuse(err, EINVAL, "the working directory \"%s\" is not an absolute path", (*ret)->working_dir);
+        r = refuse(err, "exec", EINVAL, "the working directory \"%s\" is not an absolute path",
+                (*ret)->working_dir);
     return r;
 }

@@ -20,19 +20,15 @@ struct joining {
     struct session session;
 };
 
-static int refuse(struct lc_error **err, int errnum, const char *text, const char *detail)
-{
-    return error_raise(err, &(struct error_site){ .stage = "exec", .errnum = errnum }, text, detail);
-}
-
 static int check_status(const struct joining *joining, struct lc_error **err)
 {
     enum status status = oci_status(&joining->container);
 
     if (status == STATUS_STOPPED || status == STATUS_CREATING)
-        return refuse(err, EINVAL, "cannot exec in a %s container", status_name(status));
+        return refuse(err, "exec", EINVAL, "cannot exec in a %s container", status_name(status));
     if (status == STATUS_PAUSED && (joining->options.flags & LC_IGNORE_PAUSED) == 0)
-        return refuse(err, EINVAL, "cannot exec in a %s container (use --ignore-paused to override)", "paused");
+        return refuse(err, "exec", EINVAL, "cannot exec in a %s container (use --ignore-paused to override)",
+                "paused");
     return 0;
 }
 
@@ -41,7 +37,6 @@ static int make_plan(struct joining *joining, struct lc_error **err)
     const struct lc_exec_options *options = &joining->options;
     const struct record *record = &joining->container.record;
     const struct config_oci *oci = &joining->config->oci;
-    const char *none[] = { NULL };
     struct plan_options plan_options = {
         .rootfs = record->oci.rootfs,
         .argv = oci->argv,
@@ -53,7 +48,6 @@ static int make_plan(struct joining *joining, struct lc_error **err)
         .filter_length = joining->filter.length,
         .filter_flags = joining->filter.flags,
         .filter_notifies = joining->filter.notifies,
-        .extra_environment = none,
     };
     struct plan_target target = { .namespaces = record->namespaces | record->oci.joined };
 
@@ -67,7 +61,7 @@ static int open_given(const struct joining *joining, int *given, struct lc_error
     for (unsigned int i = 0; i < joining->options.preserve_fds; i++) {
         descriptors[DESCRIPTOR_PRESERVED + i] = FIRST_PRESERVED + (int)i;
         if (fcntl(FIRST_PRESERVED + (int)i, F_GETFD) < 0)
-            return refuse(err, EBADF, "a descriptor of --preserve-fds is not open%s", "");
+            return refuse(err, "exec", EBADF, "a descriptor of --preserve-fds is not open");
     }
     return given_open(joining->plan, joining->container.record.init.pid, descriptors, given, err);
 }
@@ -83,7 +77,7 @@ static int enter(struct joining *joining, struct lc_error **err)
         return r;
     /* Looked at again after opening: what was opened belongs to the container, not to a later user of its pid. */
     if (!identity_alive(&record->init))
-        r = refuse(err, ESRCH, "the container has just ended%s", "");
+        r = refuse(err, "exec", ESRCH, "the container has just ended");
     if (r == 0 && joining->options.cgroup == NULL)
         r = cgroup_open_v2(&record->groups, &group, err);
     if (r == 0)
@@ -125,7 +119,7 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
 
     if (r == 0)
         r = exec_config(&joining->container, &joining->options, &joining->config, err);
-    if (r == 0)
+    if (r == 0 && joining->config->oci.seccomp.present)
         r = seccomp_filter_get(runtime->fd, &joining->config->oci.seccomp, &joining->filter, err);
     if (r == 0)
         r = make_plan(joining, err);
@@ -149,12 +143,11 @@ static int give_process(struct joining *joining, struct lc_process **ret, struct
 
     if (process == NULL) {
         session_abort(&joining->session);
-        return refuse(err, ENOMEM, "%s", "");
+        return refuse(err, "exec", ENOMEM, "no memory");
     }
     process->bare = process->joined = true;
-    process->container = (struct container){
-        .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF
-    };
+    process->container =
+            (struct container){ .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF };
     process->session = joining->session;
     process->session.log = &process->log;
     process->session.plan = NULL;
@@ -170,7 +163,7 @@ int lc_container_exec(struct lc_runtime *runtime, const char *id, const struct l
     int r = options_take(options, options->size, &joining.options, sizeof(joining.options), err);
 
     if (r == 0 && joining.options.preserve_fds > PRESERVED_MAX)
-        r = refuse(err, EINVAL, "more than 256 descriptors to be preserved%s", "");
+        r = refuse(err, "exec", EINVAL, "more than 256 descriptors to be preserved");
     if (r == 0)
         r = oci_open_locked(runtime, id, &joining.container, err);
     if (r < 0)

@@ -26,14 +26,16 @@ static int connect_to(const char *path)
     return fd_take(&socket_fd);
 }
 
-int send_descriptor(const char *path, int fd, const char *payload, size_t length, const char *what,
-        struct lc_error **err)
+int send_descriptor(
+        const char *path, int fd, const char *payload, size_t length, const char *what, struct lc_error **err)
 {
     struct iovec part = { .iov_base = (void *)payload, .iov_len = length };
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
-    } control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
+    } control = {
+        .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) }
+    };
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.bytes)
     };
@@ -76,5 +78,6 @@ int pid_file_write(const char *path, pid_t pid, struct lc_error **err)
         errno = saved;
     }
     return error_raise(err,
-            &(struct error_site){ .stage = "pid file", .syscall = "open", .object = path, .errnum = errno }, NULL);
+            &(struct error_site){ .stage = "pid file", .syscall = "open", .object = path, .errnum = errno },
+            NULL);
 }

@@ -31,7 +31,8 @@ int state_file(const struct container *container, const struct lc_config *config
     return fd_take(&fd);
 }
 
-static int run(const struct container *container, const struct lc_plan *plan, int state, struct lc_error **err)
+static int run(
+        const struct container *container, const struct lc_plan *plan, int state, struct lc_error **err)
 {
     const int stdio[3] = { -1, -1, -1 };
     struct session session;

@@ -59,7 +59,9 @@ int idmap_by_helper(pid_t pid, const char *helper, const struct config_mapping *
 {
     char path[64], output[512] = "", *argv[ARGUMENTS_MAX + 1], *at;
     CLEAN_FREE char *numbers = malloc((3 * count + 1) * 12);
-    struct error_site site = { .stage = "create", .op = "user namespace", .object = helper, .pointer = pointer };
+    struct error_site site = {
+        .stage = "create", .op = "user namespace", .object = helper, .pointer = pointer
+    };
     size_t n = 0;
     int r;
 

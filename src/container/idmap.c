@@ -51,19 +51,35 @@ static int write_mappings(pid_t pid, const char *name, const struct config_mappi
     return r;
 }
 
+/* What the kernel lets an ordinary user map: himself. */
+static bool is_own(const struct config_mapping *mappings, size_t count, unsigned int own)
+{
+    return count == 0 || (count == 1 && mappings[0].host_id == own && mappings[0].size == 1);
+}
+
 int idmap_write(const struct lc_config *config, pid_t pid, struct lc_error **err)
 {
+    const char *uid_pointer = config->pointers->uid_mappings, *gid_pointer = config->pointers->gid_mappings;
+    bool by_helper =
+            geteuid() != 0 && (!is_own(config->uid_mappings, config->n_uid_mappings, geteuid()) ||
+                                      !is_own(config->gid_mappings, config->n_gid_mappings, getegid()));
     int r = 0;
 
+    if (by_helper) {
+        r = idmap_by_helper(pid, "newuidmap", config->uid_mappings, config->n_uid_mappings, uid_pointer, err);
+        return r < 0 ? r
+                     : idmap_by_helper(pid, "newgidmap", config->gid_mappings, config->n_gid_mappings,
+                               gid_pointer, err);
+    }
     /* Without privilege the kernel asks for this first: groups could deny access, so dropping them must not be possible. */
     if (geteuid() != 0)
-        r = write_map(pid, "setgroups", "deny", 4, "/gid_mappings", err);
+        r = write_map(pid, "setgroups", "deny", 4, gid_pointer, err);
     if (r == 0)
-        r = write_mappings(pid, "uid_map", config->uid_mappings, config->n_uid_mappings, geteuid(),
-                "/uid_mappings", err);
+        r = write_mappings(
+                pid, "uid_map", config->uid_mappings, config->n_uid_mappings, geteuid(), uid_pointer, err);
     if (r == 0)
-        r = write_mappings(pid, "gid_map", config->gid_mappings, config->n_gid_mappings, getegid(),
-                "/gid_mappings", err);
+        r = write_mappings(
+                pid, "gid_map", config->gid_mappings, config->n_gid_mappings, getegid(), gid_pointer, err);
     return r;
 }
 

@@ -4,7 +4,8 @@
 #include <base/util.h>
 
 #include <fcntl.h>
-#include <stddef.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,11 +35,10 @@ static int make_parents(const char *path)
     return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int raise(struct lc_error **err, const char *call, const char *path, int errnum)
+static int fail(struct lc_error **err, const char *call, const char *path, int errnum)
 {
     return error_raise(err,
-            &(struct error_site){
-                    .stage = "state root", .syscall = call, .object = path, .errnum = errnum },
+            &(struct error_site){ .stage = "state root", .syscall = call, .object = path, .errnum = errnum },
             NULL);
 }
 
@@ -52,11 +52,11 @@ static int open_root(struct lc_runtime *runtime, struct lc_error **err)
     if (runtime->fd < 0 && errno == ENOENT) {
         r = make_parents(runtime->root);
         if (r < 0)
-            return raise(err, "mkdir", runtime->root, -r);
+            return fail(err, "mkdir", runtime->root, -r);
         runtime->fd = openat(AT_FDCWD, runtime->root, flags);
     }
     if (runtime->fd < 0)
-        return raise(err, "open", runtime->root, errno);
+        return fail(err, "open", runtime->root, errno);
     if (fstat(runtime->fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 0022) == 0)
         return 0;
     /* Whoever can write here can make us join or kill anything. */
@@ -82,8 +82,7 @@ int options_take(const void *given, size_t given_size, void *ret, size_t known, 
     return 0;
 }
 
-int lc_runtime_open(
-        const struct lc_runtime_options *given, struct lc_runtime **ret, struct lc_error **err)
+int lc_runtime_open(const struct lc_runtime_options *given, struct lc_runtime **ret, struct lc_error **err)
 {
     struct lc_runtime_options options = { 0 };
     struct lc_runtime *runtime;
@@ -93,7 +92,7 @@ int lc_runtime_open(
         return r;
     runtime = calloc(1, sizeof(*runtime));
     if (runtime == NULL)
-        return raise(err, "malloc", NULL, ENOMEM);
+        return fail(err, "malloc", NULL, ENOMEM);
     runtime->fd = -EBADF;
     runtime->flags = options.flags;
     runtime->log = (struct log){ options.log, options.log_data, (options.flags & LC_LOG_STEPS) != 0 };
@@ -116,4 +115,19 @@ void lc_runtime_free(struct lc_runtime *runtime)
         return;
     fd_close(&runtime->fd);
     free(runtime);
+}
+
+int refuse(struct lc_error **err, const char *stage, int errnum, const char *fmt, ...)
+{
+    CLEAN_FREE char *text = NULL;
+    va_list args;
+    int length;
+
+    va_start(args, fmt);
+    length = vasprintf(&text, fmt, args);
+    va_end(args);
+    if (length < 0)
+        text = NULL;
+    return error_raise(
+            err, &(struct error_site){ .stage = stage, .errnum = errnum }, "%s", text != NULL ? text : "");
 }

@@ -19,6 +19,10 @@ struct lc_runtime {
 /* runtime.c */
 int options_take(const void *given, size_t given_size, void *ret, size_t known, struct lc_error **err);
 
+/* An error without a system call. */
+int refuse(struct lc_error **err, const char *stage, int errnum, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+
 enum status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, STATUS_STOPPED, STATUS_MAX_ };
 const char *status_name(enum status status);
 
@@ -70,7 +74,8 @@ int pid_file_write(const char *path, pid_t pid, struct lc_error **err);
 /* A socket in the container's directory that the child will listen on. */
 int start_listen(const struct container *container, struct lc_error **err);
 /* START, with the state for the startContainer hooks. */
-int start_send(const struct container *container, const struct lc_config *config, int socket_fd, struct lc_error **err);
+int start_send(const struct container *container, const struct lc_config *config, int socket_fd,
+        struct lc_error **err);
 /* What comes between START and the running program. */
 int start_finish(struct container *container, const struct lc_config *config, struct session *session,
         struct lc_error **err);

@@ -293,6 +293,16 @@ int session_until(struct session *session, enum wire_message_type until, struct 
     }
 }
 
+static int place(struct session *session, int r, struct lc_error **err)
+{
+    struct wire_message message = { .type = WIRE_PLACED, .op = signals_ignored() };
+
+    if (r == 0)
+        r = wire_send(session->socket, &message, -1);
+    /* A child that has died says why itself: session_until reads its last word. */
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? raise_call(err, "sendmsg", r) : 0;
+}
+
 int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err)
 {
     struct wire_message message = { .type = WIRE_GROUP };
@@ -308,12 +318,31 @@ int session_place(struct session *session, const struct cgroup_set *groups, stru
             return fd;
         r = wire_send(session->socket, &message, fd);
     }
-    message.type = WIRE_PLACED;
-    message.op = signals_ignored();
-    if (r == 0)
-        r = wire_send(session->socket, &message, -1);
-    /* A child that has died says why itself: session_until reads its last word. */
-    return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? raise_call(err, "sendmsg", r) : 0;
+    return place(session, r, err);
+}
+
+int session_place_below(
+        struct session *session, const struct cgroup_set *groups, const char *below, struct lc_error **err)
+{
+    struct wire_message message = { .type = WIRE_GROUP };
+    int fds[CGROUP_HIERARCHIES_MAX], r = 0;
+    CLEAN_FREE char *text = strdup(below);
+    const char *specs[CGROUP_HIERARCHIES_MAX];
+    size_t n = 0;
+
+    for (char *at = text; at != NULL && n < ARRAY_SIZE(specs);)
+        specs[n++] = strsep(&at, "\n");
+    if (text == NULL)
+        return raise_call(err, "malloc", -ENOMEM);
+    r = cgroup_open_entries_below(groups, specs, n, fds, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < groups->count; i++) {
+        if (r == 0 && fds[i] >= 0)
+            r = wire_send(session->socket, &message, fds[i]);
+        fd_close(&fds[i]);
+    }
+    return place(session, r, err);
 }
 
 void session_abort(struct session *session)

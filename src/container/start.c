@@ -5,6 +5,7 @@
 #include <oci/oci.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +20,11 @@ static struct sockaddr_un start_address(const struct container *container)
     return address;
 }
 
-static int raise(struct lc_error **err, const char *call, int errnum)
+static int fail(struct lc_error **err, const char *call, int errnum)
 {
     return error_raise(err,
-            &(struct error_site){ .stage = "start", .syscall = call, .object = "start", .errnum = errnum }, NULL);
+            &(struct error_site){ .stage = "start", .syscall = call, .object = "start", .errnum = errnum },
+            NULL);
 }
 
 int start_listen(const struct container *container, struct lc_error **err)
@@ -31,7 +33,7 @@ int start_listen(const struct container *container, struct lc_error **err)
     CLEAN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 4) < 0)
-        return raise(err, "bind", errno);
+        return fail(err, "bind", errno);
     return fd_take(&fd);
 }
 
@@ -58,7 +60,7 @@ static int pass_listener(const struct container *container, const struct lc_conf
     buffer_printf(&out, ", \"state\": %s}", state != NULL ? state : "{}");
     text = buffer_take_text(&out);
     if (text == NULL || state == NULL)
-        return raise(err, "malloc", ENOMEM);
+        return fail(err, "malloc", ENOMEM);
     return send_descriptor(
             seccomp->listener_path, session->listener, text, strlen(text), "seccomp listener", err);
 }
@@ -81,11 +83,12 @@ static int connect_child(const struct container *container, struct lc_error **er
     CLEAN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return raise(err, "connect", errno);
+        return fail(err, "connect", errno);
     return fd_take(&fd);
 }
 
-int start_send(const struct container *container, const struct lc_config *config, int socket_fd, struct lc_error **err)
+int start_send(const struct container *container, const struct lc_config *config, int socket_fd,
+        struct lc_error **err)
 {
     struct wire_message message = { .type = WIRE_START };
     CLEAN_FD int state = -EBADF;
@@ -99,7 +102,7 @@ int start_send(const struct container *container, const struct lc_config *config
     }
     r = wire_send(socket_fd, &message, state);
     /* A child that has died says why itself. */
-    return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? raise(err, "sendmsg", -r) : 0;
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? fail(err, "sendmsg", -r) : 0;
 }
 
 static int start(struct container *container, const struct lc_config *config, struct lc_error **err)

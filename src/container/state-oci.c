@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,7 +85,8 @@ static char *describe(const struct container *container, struct lc_error **err)
 
     if (container->record.oci.config != 0 && oci_config(container, NULL, NULL, &config, err) < 0)
         return NULL;
-    text = oci_state_json(container, config, status, status == STATUS_STOPPED ? 0 : container->record.init.pid, true);
+    text = oci_state_json(
+            container, config, status, status == STATUS_STOPPED ? 0 : container->record.init.pid, true);
     lc_config_free(config);
     return text;
 }
@@ -155,7 +157,8 @@ int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **r
         return r;
     r = cgroup_processes(&container.record.groups, ret_pids, ret_count);
     if (r < 0)
-        r = error_raise(err, &(struct error_site){ .stage = "state", .op = "cgroup.procs", .errnum = -r }, NULL);
+        r = error_raise(
+                err, &(struct error_site){ .stage = "state", .op = "cgroup.procs", .errnum = -r }, NULL);
     container_close(&container);
     return r;
 }

@@ -35,7 +35,8 @@ int id_check(const char *id, struct lc_error **err)
     if (good)
         return 0;
     return error_raise(err, &(struct error_site){ .stage = "state", .errnum = EINVAL },
-            "invalid container id \"%.260s\": 1 to 255 of the characters A-Z a-z 0-9 _ + - . and neither . nor - first",
+            "invalid container id \"%.260s\": 1 to 255 of the characters A-Z a-z 0-9 _ + - . and neither . "
+            "nor - first",
             id != NULL ? id : "");
 }
 
@@ -75,7 +76,8 @@ int oci_make(struct lc_runtime *runtime, const char *id, struct container *conta
     r = open_directory(container);
     if (r < 0)
         return fail(err, "open", id, -r);
-    container->lock_fd = openat(container->state_fd, STATE, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    container->lock_fd =
+            openat(container->state_fd, STATE, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (container->lock_fd < 0 || flock(container->lock_fd, LOCK_EX) < 0) {
         r = fail(err, "open", STATE, errno);
         container_close(container);
@@ -113,7 +115,8 @@ int record_write_oci(struct container *container, struct lc_error **err)
     memset(text + length, ' ', oci->config - length);
     text[oci->config - 1] = '\n';
     parts[0] = (struct iovec){ text, oci->config };
-    parts[1] = first ? (struct iovec){ (void *)container->config->text, container->config->length } : (struct iovec){ 0 };
+    parts[1] = first ? (struct iovec){ (void *)container->config->text, container->config->length }
+                     : (struct iovec){ 0 };
     put = pwritev(container->lock_fd, parts, first ? 2 : 1, 0);
     if (put != (ssize_t)(parts[0].iov_len + parts[1].iov_len))
         return fail(err, "pwritev", STATE, put < 0 ? errno : ENOSPC);
@@ -232,10 +235,14 @@ int oci_config(const struct container *container, const char *process, const cha
     got = text != NULL ? pread(fd, text, oci->config_length, (off_t)oci->config) : -1;
     if (got != (ssize_t)oci->config_length)
         return fail(err, "pread", STATE, text == NULL ? ENOMEM : got < 0 ? errno : EIO);
-    if (process != NULL)
-        return oci_parse_process(text, oci->config_length, "config.json", oci->bundle, process, strlen(process),
-                process_file != NULL ? process_file : "process.json", ret, err);
-    return oci_parse(text, oci->config_length, "config.json", oci->bundle, ret, err);
+    if (process != NULL) {
+        const struct oci_text saved = { text, oci->config_length, OCI_CONFIG_NAME };
+        const struct oci_text given = { process, strlen(process),
+            process_file != NULL ? process_file : "process.json" };
+
+        return oci_parse_process(&saved, &given, oci->bundle, ret, err);
+    }
+    return oci_parse(text, oci->config_length, OCI_CONFIG_NAME, oci->bundle, ret, err);
 }
 
 int created_lock(const struct container *container, struct lc_error **err)

@@ -1,6 +1,7 @@
 /* The state directory: one file per container, named after the root directory's device and inode, which is record
  * and lock in one. It lies where nothing in a container can write, unlike the pid file. */
 #include "container.h"
+#include "runtime.h"
 
 #include <base/util.h>
 

@@ -24,7 +24,7 @@ static const char head[] =
     CAPABILITIES("bounding") ",\n"
     CAPABILITIES("effective") ",\n"
     CAPABILITIES("permitted") ",\n"
-    CAPABILITIES("ambient") "\n"
+    "            \"ambient\": []\n"
     "        },\n"
     "        \"rlimits\": [\n"
     "            {\"type\": \"RLIMIT_NOFILE\", \"hard\": 1024, \"soft\": 1024}\n"

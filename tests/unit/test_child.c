@@ -68,7 +68,8 @@ static char *make_config(const struct run *run)
                 "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"x\"],"
                 "\"env\":["
                 "\"PATH=/bin\"]%s%s%s},\"mounts\":[{\"destination\":\"/"
-                "proc\",\"type\":\"proc\",\"source\":\"proc\"},{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],\"linux\":{\"namespaces\":[{\"type\":"
+                "proc\",\"type\":\"proc\",\"source\":\"proc\"},{\"destination\":\"/"
+                "dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],\"linux\":{\"namespaces\":[{\"type\":"
                 "\"mount\"}%s]}%s}",
                 strstr(process, "\"cwd\"") == NULL ? ",\"cwd\":\"/\"" : "",
                 strstr(process, "\"user\"") == NULL ? ",\"user\":{\"uid\":0,\"gid\":0}" : "", process,
@@ -251,13 +252,15 @@ static void execute(
         const struct lc_config *config, struct lc_plan *plan, struct run *run, int lock, int listener)
 {
     struct log log = { 0 };
-    struct session session = { .plan = plan, .log = &log, .socket = -1, .console = -1, .pidfd = -1 };
+    struct session session;
     int output = memfd_create("output", MFD_CLOEXEC), given[PLAN_GIVEN_MAX], null = open("/dev/null", O_RDWR);
-    struct lc_options options = { .size = sizeof(options), .stdio = { null, output, output } };
+    const int stdio[3] = { null, output, output };
     struct lc_error *err = NULL;
 
+    session_init(&session, &log);
+    session.plan = plan;
     open_given(plan, run, given, lock, listener);
-    if (session_start(&session, &options, given, -1, &err) != 0)
+    if (session_start(&session, stdio, given, -1, &err) != 0)
         fail_msg("%s", lc_error_format(err));
     converse(&session, config, run);
     for (size_t i = 0; i < plan->n_given; i++)
@@ -349,11 +352,10 @@ static void test_identity(void **state)
         .process = ",\"capabilities\":{" CAPS("bounding") "," CAPS("permitted") "," CAPS("effective") "}" };
     struct run user = { .command = STATUS "; umask; echo $HOME",
         .process = ",\"user\":{\"uid\":1234,\"gid\":5,\"additionalGids\":[7,9],\"umask\":63}" };
-    struct run
-            ambient = { .command = STATUS,
-                .process = ",\"user\":{\"uid\":1234,\"gid\":5},\"noNewPrivileges\":true,\"capabilities\":"
-                           "{" CAPS("bounding") "," CAPS("permitted") "," CAPS("effective") "," CAPS(
-                                   "inheritable") "," CAPS("ambient") "}" };
+    struct run ambient = { .command = STATUS,
+        .process = ",\"user\":{\"uid\":1234,\"gid\":5},\"noNewPrivileges\":true,\"capabilities\":"
+                   "{" CAPS("bounding") "," CAPS("permitted") "," CAPS("effective") "," CAPS(
+                           "inheritable") "," CAPS("ambient") "}" };
 
     (void)state;
     run(&root);
