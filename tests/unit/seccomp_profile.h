@@ -85,4 +85,32 @@ static inline struct config_seccomp profile_parse(struct arena *arena, const cha
     return profile_take(arena, json_loads(copy, 0, NULL));
 }
 
+/* docker's default profile. */
+static const char docker[] = SECCOMP_DATA "/docker-seccomp.json";
+
+struct filter {
+    struct arena arena;
+    struct config_seccomp profile;
+    struct seccomp_filter made;
+};
+
+static inline void filter_from(struct filter *filter, const char *text)
+{
+    struct lc_error *error = NULL;
+
+    *filter = (struct filter){ 0 };
+    filter->profile = text == docker ? profile_take(&filter->arena, json_load_file(docker, 0, NULL))
+                                     : profile_parse(&filter->arena, text);
+    if (seccomp_compile(&filter->profile, &filter->made, &error) < 0)
+        fail_msg("%s", error_format(error));
+}
+
+static inline void filter_done(struct filter *filter)
+{
+    seccomp_filter_done(&filter->made);
+    arena_done(&filter->arena);
+}
+
+#define ALLOW_BUT(rules) "{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[" rules "]}"
+
 #endif
