@@ -116,6 +116,7 @@ struct spawn {
     const int *given;
     size_t n_given;
     int plan_fd, image_fd, child_socket;
+    int parent_socket; /* with wait_mapped */
     char *const *argv; /* of the image; NULL: the role that runs the plan */
     bool own_memory;   /* a copy of ours instead of ours: the group limits memory */
     bool vfork;        /* return only when the image runs */

@@ -81,6 +81,7 @@ int session_start(
         .plan_fd = plan,
         .image_fd = image,
         .child_socket = child,
+        .parent_socket = pair[0],
         .own_memory = cgroup_fd >= 0 && session->memory_limited,
         .wait_mapped = session->plan->map_ids };
     r = fill_stdio(spawn, stdio, &null);

@@ -53,8 +53,11 @@ static long place_descriptors(const struct spawn *spawn, int *moved)
 
 static long become_mapped_root(const struct spawn *spawn, struct wire_message *message)
 {
-    long r = sys_raw(SYS_recvfrom, spawn->child_socket, (long)message, sizeof(*message), 0, 0);
+    long r;
 
+    /* Our copy of the parent's end would hide the parent's death from us, and we would wait for ever. */
+    (void)sys_raw(SYS_close, spawn->parent_socket, 0, 0, 0, 0);
+    r = sys_raw(SYS_recvfrom, spawn->child_socket, (long)message, sizeof(*message), 0, 0);
     if (r != (long)sizeof(*message) || message->type != WIRE_MAPPED)
         return r < 0 ? r : -ECANCELED;
     message->type = 0;

@@ -165,11 +165,11 @@ static bool has_ended(const struct hook *hook, bool readable)
     return waitid(P_PID, (id_t)hook->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
 }
 
-/* Until it ends: 0; or until its time is over: -ETIMEDOUT. */
-static int watch(const struct hook *hook)
+/* Until it ends: 0; until its time is over: -ETIMEDOUT; or until nobody is there any more who wants to know: -EPIPE. */
+static int watch(const struct init *init, const struct hook *hook)
 {
     struct pollfd watched[] = { { .fd = hook->output, .events = POLLIN },
-        { .fd = hook->pidfd, .events = POLLIN } };
+        { .fd = hook->pidfd, .events = POLLIN }, { .fd = init->socket } };
     int64_t deadline = hook->started + (int64_t)hook->timeout * 1000;
 
     for (;;) {
@@ -181,8 +181,10 @@ static int watch(const struct hook *hook)
             left = LOOK_INTERVAL_MS;
         if (left > INT32_MAX)
             left = INT32_MAX;
-        if (poll(watched, 2, (int)left) < 0 && errno != EINTR)
+        if (poll(watched, 3, (int)left) < 0 && errno != EINTR)
             return -errno;
+        if ((watched[2].revents & (POLLHUP | POLLERR)) != 0)
+            return -EPIPE;
         if (watched[0].revents != 0 && !drain(hook->output, OUTPUT_MAX * 16))
             watched[0].fd = -1;
         if (has_ended(hook, watched[1].revents != 0))
@@ -252,7 +254,7 @@ static int run_hook(struct init *init, struct hook *hook, const struct hooks_run
     (void)add_words(init, hook->words + hook->argc, hook->envc, hook->envp);
     r = spawn_hook(init, hook, run);
     if (r == 0)
-        r = end_hook(init, hook, watch(hook));
+        r = end_hook(init, hook, watch(init, hook));
     else if (hook->pid > 0)
         (void)waitpid(hook->pid, NULL, __WALL);
     init_close(&hook->output);

@@ -9,6 +9,7 @@ import pytest
 sys.dont_write_bytecode = True
 
 from support import isolation, leftovers, rootfs  # noqa: E402
+from support.bundle import Bundle  # noqa: E402
 from support.container import Container  # noqa: E402
 from support.wait import time_limit  # noqa: E402
 
@@ -150,6 +151,34 @@ def make_container(nsinit, work, request):
 def box(make_container, busybox):
     """The usual container: busybox, five namespaces."""
     return make_container(busybox)
+
+
+def nsrun_path():
+    return os.path.join(os.path.dirname(os.path.dirname(nsinit_path())), "nsrun/nsrun")
+
+
+@pytest.fixture
+def make_bundle(work, request):
+    """make_bundle(name) gives a Bundle with a busybox root; all its containers must be deleted by the end."""
+    made = []
+
+    def make(name="box"):
+        directory = os.path.join(work, name)
+        os.makedirs(directory)
+        rootfs.make_busybox(os.path.join(directory, "rootfs"))
+        made.append(Bundle(nsrun_path(), directory, f"lc-whole-{os.getpid()}-{name}"))
+        return made[-1]
+
+    yield make
+    for bundle in made:
+        found = [] if any_failed(request.node) else bundle.leftovers()
+        bundle.cleanup()
+        assert not found, "left behind:\n" + "\n".join(found)
+
+
+@pytest.fixture
+def bundle(make_bundle):
+    return make_bundle()
 
 
 @pytest.fixture
