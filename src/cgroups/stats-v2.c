@@ -69,6 +69,10 @@ static void memory_part(struct stats *stats, const char *name, const char *prefi
 
 void stats_memory_v2(struct stats *stats)
 {
+    /* Not "oom_kill": people look for "oom" in the lines of `events`, and mean the event. */
+    static const struct {
+        const char *kernel, *ours;
+    } names[] = { { "low", "low" }, { "high", "high" }, { "max", "max" }, { "oom_kill", "killed" } };
     CLEAN_FREE char *text = NULL, *events = NULL;
     uint64_t number = 0;
 
@@ -91,8 +95,10 @@ void stats_memory_v2(struct stats *stats)
         stats_words(stats, text);
     stats_close(stats);
     stats_open(stats, "events");
-    if (cgroup_read_file(stats->group, "memory.events", &events) == 0)
-        stats_words(stats, events);
+    (void)cgroup_read_file(stats->group, "memory.events", &events);
+    for (size_t i = 0; events != NULL && i < ARRAY_SIZE(names); i++)
+        if (stats_word(events, names[i].kernel, &number))
+            stats_number(stats, names[i].ours, number);
     stats_close(stats);
     stats_pressure(stats, "psi", "memory.pressure");
     stats_close(stats);

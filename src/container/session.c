@@ -140,12 +140,37 @@ static void read_output(int fd, char *out, size_t size)
         out[--length] = '\0';
 }
 
+/* `start` has no plan: the keys of what the child does after its START. */
+static const char *late_pointer(enum wire_op_kind kind)
+{
+    const struct config_pointers *keys = &config_pointers_oci;
+
+    switch (kind) {
+    case WIRE_OP_SECCOMP:
+        return keys->seccomp;
+    case WIRE_OP_CAPABILITIES:
+        return keys->capabilities;
+    case WIRE_OP_EXEC:
+        return keys->command;
+    default:
+        return NULL;
+    }
+}
+
+static const char *error_pointer(const struct session *session, const struct wire_message *message)
+{
+    if (message->pointer[0] != '\0') /* a hook's own */
+        return message->pointer;
+    if (session->plan == NULL)
+        return late_pointer(message->kind);
+    return message->op < session->plan->n_ops ? session->plan->pointers[message->op] : NULL;
+}
+
 static int child_error(
         struct session *session, const struct wire_message *message, int output_fd, struct lc_error **err)
 {
     static const enum error_kind kinds[] = { ERROR_GENERIC, ERROR_NOT_EXECUTABLE, ERROR_NOT_FOUND };
-    bool in_plan = session->plan != NULL && message->op < session->plan->n_ops;
-    const char *pointer = in_plan ? session->plan->pointers[message->op] : NULL;
+    const char *pointer = error_pointer(session, message);
     char output[4097];
     struct error_site site = {
         .kind = message->outcome < ARRAY_SIZE(kinds) ? kinds[message->outcome] : ERROR_GENERIC,
@@ -159,7 +184,8 @@ static int child_error(
     int r;
 
     read_output(output_fd, output, sizeof(output));
-    r = error_raise(err, &site, "%s%s%s", message->detail, output[0] != '\0' ? "; it printed: " : "", output);
+    r = error_raise(err, &site, "%s%s%s%s", message->pointer[0] != '\0' ? "error running hook: " : "",
+            message->detail, output[0] != '\0' ? "; it printed: " : "", output);
     log_ops(session, message->op);
     log_line(session->log, "child %s: %s %s: %s", site.op, message->syscall, message->object,
             strerror(message->errnum));

@@ -61,8 +61,8 @@ static int pass_listener(const struct container *container, const struct lc_conf
     text = buffer_take_text(&out);
     if (text == NULL || state == NULL)
         return fail(err, "malloc", ENOMEM);
-    return send_descriptor(
-            seccomp->listener_path, session->listener, text, strlen(text), "seccomp listener", err);
+    return send_descriptor(seccomp->listener_path, session->listener, text, strlen(text),
+            "failed to connect with seccomp agent", err);
 }
 
 int start_finish(struct container *container, const struct lc_config *config, struct session *session,
@@ -74,6 +74,8 @@ int start_finish(struct container *container, const struct lc_config *config, st
         r = session_until(session, WIRE_NOTIFY, err);
     if (r == 0 && session->listener >= 0)
         r = pass_listener(container, config, session, err);
+    /* When whoever decides is gone, so must the listener be: calls then fail instead of waiting for ever. */
+    fd_close(&session->listener);
     return r < 0 ? r : session_until(session, WIRE_READY, err);
 }
 

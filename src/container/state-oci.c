@@ -121,27 +121,31 @@ static void list_one(struct lc_runtime *runtime, const char *id, struct buffer *
         buffer_printf(out, "%s%s", out->length > 1 ? ",\n" : "", text);
 }
 
+static int is_candidate(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
 int lc_container_list(struct lc_runtime *runtime, char **ret_json, struct lc_error **err)
 {
-    int fd = openat(runtime->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    char path[64];
+    struct dirent **entries = NULL;
     struct buffer out = { 0 };
-    struct dirent *entry;
+    int n;
 
-    if (directory == NULL) {
-        int errnum = errno;
-
-        fd_close(&fd);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", runtime->fd);
+    n = scandir(path, &entries, is_candidate, alphasort);
+    if (n < 0)
         return error_raise(err,
                 &(struct error_site){
-                        .stage = "state", .syscall = "open", .object = runtime->root, .errnum = errnum },
+                        .stage = "state", .syscall = "open", .object = runtime->root, .errnum = errno },
                 NULL);
-    }
     buffer_text(&out, "[");
-    while ((entry = readdir(directory)) != NULL)
-        if (entry->d_name[0] != '.')
-            list_one(runtime, entry->d_name, &out);
-    (void)closedir(directory);
+    for (int i = 0; i < n; i++) {
+        list_one(runtime, entries[i]->d_name, &out);
+        free(entries[i]);
+    }
+    free(entries);
     buffer_text(&out, "]");
     *ret_json = buffer_take_text(&out);
     return *ret_json != NULL ? 0 : error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);

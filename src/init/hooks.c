@@ -90,7 +90,8 @@ static void reset_signals(void)
 }
 
 /* The hook's own process, up to its execve: what fails is said through `report`. */
-static void become(const struct hook *hook, const struct hooks_run *run, int output, int report)
+static void become(
+        const struct init *init, const struct hook *hook, const struct hooks_run *run, int output, int report)
 {
     int r = 0;
 
@@ -102,6 +103,8 @@ static void become(const struct hook *hook, const struct hooks_run *run, int out
         r = -errno;
     if (r == 0 && (run->directory >= 0 ? fchdir(run->directory) : chdir(run->path)) < 0)
         r = -errno;
+    if (r == 0 && run->filter != NULL)
+        r = init_filter_hook(init, run->filter);
     if (r == 0) {
         (void)execve(hook->path, hook->argv, hook->envp);
         r = -errno;
@@ -138,7 +141,7 @@ static int spawn_hook(struct init *init, struct hook *hook, const struct hooks_r
     hook->started = now_ms();
     hook->pid = fork_hook(hook);
     if (hook->pid == 0)
-        become(hook, run, output[1], report[1]);
+        become(init, hook, run, output[1], report[1]);
     if (hook->pid < 0)
         r = init_fail(init, "clone", hook->path, -errno);
     (void)close(output[1]);
@@ -197,6 +200,14 @@ static void describe_end(struct init *init, const struct hook *hook, int status)
     init_detail(init, WIFSIGNALED(status) ? "killed by signal " : "exit status ");
     text_append_number(init->failure.detail, sizeof(init->failure.detail),
             (uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)), 10);
+    if (WIFSIGNALED(status)) {
+        char name[64] = " (";
+
+        (void)text_append(name, sizeof(name), strsignal(WTERMSIG(status)));
+        name[2] = (char)(name[2] | 0x20);
+        init_detail(init, name);
+        init_detail(init, ")");
+    }
     init_detail(init, ", after ");
     text_append_number(
             init->failure.detail, sizeof(init->failure.detail), (uint64_t)(now_ms() - hook->started), 10);

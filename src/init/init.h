@@ -109,9 +109,13 @@ struct hooks_run {
     int directory;            /* or -1: */
     const char *path;
     bool keep_going; /* after one has failed; the first failure is the result */
+    const struct wire_op
+            *filter; /* SECCOMP: they run under it like the program that comes after them; or NULL */
 };
 int init_run_hooks(struct init *init, const struct hooks_run *run);
 /* Loads a filter; with NOTIFY, READY is said with it where it is the last call. */
+/* In the process of a hook: where there is a listener, nobody hears it, and its calls fail. */
+int init_filter_hook(const struct init *init, const struct wire_op *op);
 int init_load_filter(struct init *init, const struct wire_op *op);
 void init_reset_signals(const struct init *init);
 /* Out of the database of users: "/root". False: not to be found. */

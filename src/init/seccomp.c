@@ -147,6 +147,13 @@ int init_load_filter(struct init *init, const struct wire_op *op)
     return init_fail(init, "seccomp", NULL, (int)result);
 }
 
+int init_filter_hook(const struct init *init, const struct wire_op *op)
+{
+    long result = load(init, op);
+
+    return result < 0 ? (int)result : 0;
+}
+
 int step_seccomp(struct init *init, const struct wire_op *op)
 {
     if (op->number[2] == 0)

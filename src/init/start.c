@@ -130,9 +130,21 @@ static int wait_here(struct init *init, int *ret_state)
     return r < 0 ? init_fail(init, "recvmsg", "START", r) : 0;
 }
 
+/* What the program will run under, its hooks do, too: their files are the container's. */
+static const struct wire_op *find_filter(const struct init *init, const struct wire_op *op)
+{
+    const struct wire_op *ops = (const struct wire_op *)(const void *)(init->blob + init->plan->ops);
+
+    while (op < ops + init->plan->n_ops && op->kind != WIRE_OP_SECCOMP)
+        op++;
+    return op < ops + init->plan->n_ops ? op : NULL;
+}
+
 int step_start(struct init *init, const struct wire_op *op)
 {
-    struct hooks_run run = { .op = op, .state = -1, .directory = -1, .path = "/" };
+    struct hooks_run run = {
+        .op = op, .state = -1, .directory = -1, .path = "/", .filter = find_filter(init, op)
+    };
     int r = op->slot >= 0 ? wait_outside(init, op, &run.state) : wait_here(init, &run.state);
 
     if (r == 0)

@@ -86,7 +86,7 @@ static int check_rule(
     /* Whoever waits for the listener's first answer needs it to get there. */
     if (action == SCMP_ACT_NOTIFY && strcmp(name, "write") == 0)
         return seccomp_raise(err, EINVAL, rule->pointer, name,
-                "SCMP_ACT_NOTIFY cannot be used for the write system call: the process could not report its "
+                "SCMP_ACT_NOTIFY cannot be used for the write syscall: the process could not report its "
                 "start");
     return 0;
 }
