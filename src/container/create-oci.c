@@ -250,16 +250,10 @@ static int spawn(const struct creation *creation, struct lc_error **err)
 
 static int hand_over(const struct creation *creation, struct lc_error **err)
 {
-    static const char console_name[] = "/dev/ptmx";
     const struct lc_create_options *options = &creation->options;
     struct session *session = creation->session;
-    int r = 0;
+    int r = send_console(session, options->console_socket, err);
 
-    if (session->console >= 0 && options->console_socket != NULL) {
-        r = send_descriptor(options->console_socket, session->console, console_name, strlen(console_name),
-                "console socket", err);
-        fd_close(&session->console);
-    }
     if (r == 0 && options->pidfd_socket != NULL)
         r = send_descriptor(options->pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
     if (r == 0 && options->pid_file != NULL)

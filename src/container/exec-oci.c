@@ -96,16 +96,10 @@ static int enter(struct joining *joining, struct lc_error **err)
 
 static int hand_over(struct joining *joining, struct lc_error **err)
 {
-    static const char console_name[] = "/dev/ptmx";
     const struct lc_exec_options *options = &joining->options;
     struct session *session = &joining->session;
-    int r = 0;
+    int r = send_console(session, options->console_socket, err);
 
-    if (session->console >= 0 && options->console_socket != NULL) {
-        r = send_descriptor(options->console_socket, session->console, console_name, strlen(console_name),
-                "console socket", err);
-        fd_close(&session->console);
-    }
     if (r == 0 && options->pidfd_socket != NULL)
         r = send_descriptor(options->pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
     if (r == 0 && options->pid_file != NULL)

@@ -52,6 +52,23 @@ int send_descriptor(
     return error_raise(err, &site, NULL);
 }
 
+int send_console(struct session *session, const char *path, struct lc_error **err)
+{
+    static const char name[] = "/dev/ptmx";
+    int flags, r;
+
+    if (session->console < 0 || path == NULL)
+        return 0;
+    /* Ours does not block, for the relay; who gets it expects one that does, as any new terminal. */
+    flags = fcntl(session->console, F_GETFL);
+    if (flags < 0 || fcntl(session->console, F_SETFL, flags & ~O_NONBLOCK) < 0)
+        return error_raise(err,
+                &(struct error_site){ .stage = "console socket", .syscall = "fcntl", .errnum = errno }, NULL);
+    r = send_descriptor(path, session->console, name, sizeof(name) - 1, "console socket", err);
+    fd_close(&session->console);
+    return r;
+}
+
 /* Atomically: who sees the file sees the whole number. */
 int pid_file_write(const char *path, pid_t pid, struct lc_error **err)
 {

@@ -1,0 +1,449 @@
+"""nsrun's life of a container: every command, every status, and what is said when something is not possible."""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from support import proc
+from support.bundle import gone, kill
+from support.rootfs import write
+from support.wait import wait_until
+
+RESIDENT_MAX = 200  # KiB of the process that create leaves
+BAD_IDS = ["../x", ".", "..", "a/b", "x" * 256, "-x", "", ".hidden", "a b", "a\nb", "ä", "x/", "/x", "a:b", "a@b", "%s"]
+
+
+def standard_output(running, text):
+    wait_until(lambda: text in running.output().decode(), what=text)
+
+
+# ---- statuses ----
+
+def test_create_start_kill_delete(bundle):
+    bundle.script("echo begun; exec sleep 1000")
+    running = bundle.create("--pid-file", "pid")
+    state = bundle.state()
+    assert state["status"] == "created" and state["id"] == bundle.name and state["ociVersion"] == "1.3.0"
+    assert state["bundle"] == bundle.directory and running.output() == b""
+    with open(os.path.join(bundle.directory, "pid"), encoding="ascii") as file:
+        assert int(file.read()) == state["pid"]
+    bundle.ok("start", bundle.name)
+    assert bundle.status() == "running" and bundle.pid() == state["pid"]
+    standard_output(running, "begun")
+    bundle.ok("kill", bundle.name, "KILL")
+    bundle.wait_status("stopped")
+    assert bundle.pid() == 0
+    bundle.delete()
+    assert bundle("state", bundle.name).status == 1 and not bundle.groups()
+
+
+def test_what_create_leaves(bundle):
+    """One process of ours, small, with no file of the host's at hand."""
+    bundle.create()
+    pid = bundle.pid()
+    status = proc.status(pid)
+    assert int(status["VmRSS"].split()[0]) < RESIDENT_MAX, status["VmRSS"]
+    assert status["PPid"] == str(os.getpid())
+    assert "memfd" in os.readlink(f"/proc/{pid}/exe")
+    for number, path in proc.fds(pid).items():
+        assert number < 3 or path.startswith(("socket:", "/memfd:", "anon_inode:", "pipe:")) or \
+            path.endswith("state.json") or \
+            os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), os.stat(bundle.rootfs)), (number, path)
+    bundle.delete()
+    assert gone(pid)
+
+
+def test_descriptors_of_the_program(bundle):
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    bundle.start(pass_fds=[writer])
+    assert set(proc.fds(bundle.pid())) == {0, 1, 2}
+    result = bundle("exec", bundle.name, "/bin/ls", "/proc/self/fd", pass_fds=[writer])
+    assert result.out.split() == ["0", "1", "2", "3"], result  # 3: ls's own
+    os.close(reader)
+    os.close(writer)
+    bundle.delete("--force")
+
+
+def test_statuses_seen_from_beside(bundle):
+    """Never anything but the next status, however often one looks; and never an error."""
+    order = ["creating", "created", "running", "stopped"]
+    seen, end = [], threading.Event()
+
+    def look():
+        while not end.is_set():
+            result = bundle("state", bundle.name)
+            if result.status == 0:
+                seen.append(json.loads(result.out)["status"])
+            else:
+                seen.append("" if "does not exist" in result.err else result.err)
+
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "0.1"]}]}
+    bundle.script("sleep 0.1")
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        bundle.start()
+        bundle.wait_status("stopped")
+    finally:
+        end.set()
+        watcher.join(20)
+    bundle.delete()
+    steps = [status for number, status in enumerate(seen) if status and (number == 0 or seen[number - 1] != status)]
+    assert steps == [status for status in order if status in steps] and "creating" in steps, steps
+
+
+def test_run_gives_the_status(bundle):
+    assert bundle.script("exit 7").run().status == 7
+    assert bundle.script("kill -TERM $$; sleep 1").run().status in (0, 143)
+    assert bundle.script("kill -KILL -1; exit 3").run().status == 3
+    bundle.process["args"] = ["/bin/cat"]
+    reader, writer = os.pipe()
+    os.write(writer, b"words")
+    os.close(writer)
+    assert bundle.run(stdin=reader).out == "words"
+    os.close(reader)
+
+
+def test_run_detached_and_kept(bundle):
+    result = bundle.run("--detach", "--pid-file", "pid")
+    assert result.status == 0 and bundle.status() == "running"
+    with open(os.path.join(bundle.directory, "pid"), encoding="ascii") as file:
+        assert int(file.read()) == bundle.pid()
+    bundle.delete("--force")
+    bundle.process["args"] = ["/bin/true"]
+    assert bundle.run("--keep").status == 0 and bundle.status() == "stopped"
+    bundle.delete()
+
+
+# ---- refusals ----
+
+def test_only_once(bundle):
+    bundle.start()
+    assert bundle("start", bundle.name).status == 1
+    assert "already" in bundle("start", bundle.name).err
+    assert "already exists" in bundle("create", bundle.name).err
+    result = bundle("delete", bundle.name)
+    assert result.status == 1 and "not stopped: running" in result.err and bundle.status() == "running"
+    bundle.ok("kill", bundle.name, "9")
+    bundle.wait_status("stopped")
+    for command in (("start",), ("exec",), ("pause",), ("resume",)):
+        result = bundle(*command, bundle.name, *(["true"] if command == ("exec",) else []))
+        assert result.status in (1, 255) and result.err, result
+    assert "not running" in bundle("kill", bundle.name).err
+    bundle.delete()
+
+
+def test_delete_of_created(bundle):
+    bundle.create()
+    pid = bundle.pid()
+    bundle.delete()
+    assert gone(pid)
+
+
+@pytest.mark.parametrize("command", [["state"], ["start"], ["kill"], ["delete"], ["pause"], ["resume"], ["ps"], ["update"],
+                                     ["events", "--stats"]])
+def test_missing_container(bundle, command):
+    result = bundle(*command, "nobody")
+    assert result.status == 1 and "does not exist" in result.err, result
+    if command == ["delete"]:
+        assert bundle("delete", "--force", "nobody").status == 0
+
+
+@pytest.mark.parametrize("name", BAD_IDS)
+def test_bad_ids(bundle, name):
+    bundle.write()
+    bundle.ok("list")
+    for command in (["create", "--", name], ["run", "--", name], ["state", "--", name], ["delete", "--force", "--", name],
+                    ["exec", "--", name, "true"], ["start", "--", name]):
+        result = bundle(*command)
+        assert result.status != 0 and result.err, result
+        assert os.listdir(bundle.state_root) == [] and sorted(os.listdir(bundle.directory)) == [
+            "config.json", "logs", "rootfs", "state"], command
+
+
+def test_names_at_the_edge(bundle):
+    for name in ("x" * 255, "A.b_c+d-9", "0"):
+        bundle.linux["cgroupsPath"] = "/" + bundle.name
+        bundle.create(name=name)
+        assert bundle.status(name) == "created"
+        bundle.delete(name=name)
+
+
+def test_unsafe_state_root(bundle, work):
+    bundle.write()
+    for mode in (0o777, 0o770):
+        root = os.path.join(work, f"root-{mode:o}")
+        os.mkdir(root)
+        os.chmod(root, mode)
+        result = bundle("list", globals_=["--root", root])
+        assert result.status == 1 and "not safe" in result.err, result
+    os.symlink(bundle.directory, os.path.join(work, "link"))
+    assert bundle("list", globals_=["--root", os.path.join(work, "link")]).status == 1
+
+
+# ---- programs that cannot be executed ----
+
+def test_program_missing_at_create(bundle):
+    bundle.process["args"] = ["/bin/nothing"]
+    bundle.refused("/bin/nothing", "no such file")
+    bundle.process["args"] = ["nothing"]
+    bundle.refused("nothing", "executable file not found in $PATH")
+    bundle.process["args"] = ["/etc/passwd"]
+    bundle.refused("/etc/passwd", "permission denied")
+    bundle.process["args"] = []
+    bundle.refused("/process/args")
+
+
+@pytest.mark.parametrize("change, words", [
+    (os.unlink, ["no such file"]),
+    (lambda path: os.chmod(path, 0o644), ["permission denied"]),
+    (lambda path: write(path, "#!/bin/absent\n", 0o755), ["/bin/absent"]),
+    (lambda path: write(path, "\x7fELF nonsense", 0o755), ["exec format error"]),
+], ids=["removed", "mode", "interpreter", "format"])
+def test_start_says_why(bundle, change, words):
+    program = os.path.join(bundle.rootfs, "bin/program")
+    shutil.copy(os.path.join(bundle.rootfs, "bin/busybox"), program)
+    bundle.process["args"] = ["/bin/program", "sleep", "1000"]
+    bundle.create()
+    change(program)
+    result = bundle("start", bundle.name)
+    assert result.status == 1, result
+    for word in ["/bin/program", *words]:
+        assert word in result.err.lower(), result
+    bundle.wait_status("stopped")
+    bundle.delete()
+
+
+def test_exec_that_fails(bundle):
+    bundle.start()
+    result = bundle("exec", bundle.name, "nothing")
+    assert result.status == 255 and "executable file not found in $PATH" in result.err, result
+    assert bundle("exec", bundle.name, "/etc/passwd").status == 255
+    assert bundle("exec", "--cwd", "/nowhere", bundle.name, "true").status == 255
+    assert bundle.status() == "running"
+    bundle.delete("--force")
+
+
+# ---- exec ----
+
+def test_exec(bundle):
+    bundle.start()
+    assert bundle("exec", bundle.name, "sh", "-c", "exit 9").status == 9
+    assert bundle("exec", bundle.name, "sh", "-c", "kill -9 $$").status == 137
+    script = "pwd; id -u; id -g; id -G; echo $A; grep NoNewPrivs /proc/self/status"
+    result = bundle.ok("exec", "--cwd", "/tmp", "--user", "1000:100", "--additional-gids", "29", "--env", "A=b",
+                       "--no-new-privs", bundle.name, "sh", "-c", script)
+    assert result.out.split() == ["/tmp", "1000", "100", "100", "29", "b", "NoNewPrivs:", "1"], result
+    write(os.path.join(bundle.directory, "process.json"), json.dumps(
+        {"user": {"uid": 5, "gid": 6}, "cwd": "/etc", "args": ["sh", "-c", "id -u; id -g; pwd; echo $X"], "env": ["X=1",
+         "PATH=/bin"]}))
+    assert bundle.ok("exec", "--process", "process.json", bundle.name).out.split() == ["5", "6", "/etc", "1"]
+    bundle.delete("--force")
+
+
+def test_exec_detached(bundle):
+    bundle.start()
+    bundle.ok("exec", "--detach", "--pid-file", "pid", bundle.name, "sleep", "500")
+    with open(os.path.join(bundle.directory, "pid"), encoding="ascii") as file:
+        pid = int(file.read())
+    assert proc.command_line(pid) == "sleep 500"
+    for kind in ("mnt", "pid", "net", "ipc", "uts"):
+        assert proc.namespace(pid, kind) == proc.namespace(bundle.pid(), kind)
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as mine, open(f"/proc/{bundle.pid()}/cgroup",
+                                                                      encoding="ascii") as first:
+        assert mine.read() == first.read()
+    assert pid in json.loads(bundle.ok("ps", "--format", "json", bundle.name).out)
+    bundle.delete("--force")
+    wait_until(lambda: gone(pid))
+
+
+def test_sixteen_execs_at_once(bundle):
+    bundle.start()
+    runs = [bundle.spawn("exec", bundle.name, "sh", "-c", f"echo {number}; exit {number}") for number in range(16)]
+    for number, run in enumerate(runs):
+        result = run.wait(30)
+        assert result.status == number and result.out == f"{number}\n", result
+    assert len(json.loads(bundle.ok("ps", "-f", "json", bundle.name).out)) == 1
+    assert [pid for pid in proc.descendants(os.getpid()) if proc.state(pid) == "Z"] == []
+    bundle.delete("--force")
+
+
+# ---- pause, resume, update, numbers ----
+
+def test_pause_and_resume(bundle):
+    running = bundle.script("while :; do echo x; sleep 0.01; done").start()
+    bundle.ok("pause", bundle.name)
+    assert bundle.status() == "paused"
+    length = len(running.output())
+    result = bundle("exec", bundle.name, "true")
+    assert result.status == 255 and "paused" in result.err, result
+    assert "paused" in bundle("delete", bundle.name).err and bundle("pause", bundle.name).status == 1
+    assert len(running.output()) == length
+    bundle.ok("resume", bundle.name)
+    assert bundle.status() == "running" and bundle("resume", bundle.name).status == 1
+    wait_until(lambda: len(running.output()) > length)
+    bundle.ok("pause", bundle.name)
+    bundle.delete("--force")
+
+
+def test_update(bundle):
+    bundle.start()
+    bundle.ok("update", "--pids-limit", "33", "--memory", "64M", "--cpu-share", "300", bundle.name)
+    assert bundle.group_file("pids", "pids.max") == "33"
+    assert bundle.group_file("memory", "memory.limit_in_bytes") == str(64 << 20)
+    assert bundle.group_file("cpu", "cpu.shares") == "300"
+    write(os.path.join(bundle.directory, "r.json"), '{"pids": {"limit": 44}}')
+    bundle.ok("update", "-r", "r.json", bundle.name)
+    assert bundle.group_file("pids", "pids.max") == "44"
+    assert bundle.group_file("memory", "memory.limit_in_bytes") == str(64 << 20)
+    bundle.delete("--force")
+
+
+def test_events_list_ps(bundle):
+    bundle.start()
+    stats = json.loads(bundle.ok("events", "--stats", bundle.name).out)
+    assert stats["type"] == "stats" and stats["id"] == bundle.name and stats["data"]["pids"]["current"] == 1
+    assert stats["data"]["memory"]["usage"]["usage"] > 0
+    entry, = json.loads(bundle.ok("list", "--format", "json").out)
+    assert entry["id"] == bundle.name and entry["status"] == "running" and entry["owner"] == "root"
+    assert re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z$", entry["created"]) and entry["rootfs"] == bundle.rootfs
+    assert bundle.ok("list", "-q").out == bundle.name + "\n"
+    assert "sleep 1000" in bundle.ok("ps", bundle.name).out
+    events = bundle.spawn("events", "--interval", "50ms", bundle.name)
+    events.wait_output('"type":"stats"')
+    bundle.ok("kill", bundle.name, "KILL")
+    assert events.wait(5).status == 0
+    bundle.delete()
+
+
+def test_kill(bundle):
+    running = bundle.script("trap 'echo term; exit 0' TERM; trap 'echo usr' USR1; echo ready; while :; do sleep 0.01; done").start()
+    standard_output(running, "ready")
+    bundle.ok("kill", bundle.name, "SIGUSR1")
+    standard_output(running, "usr")
+    bundle.ok("kill", bundle.name)
+    bundle.wait_status("stopped")
+    assert "term" in running.output().decode()
+    assert bundle("kill", bundle.name, "NONSENSE").status == 1
+    bundle.delete()
+
+
+def test_kill_without_pid_namespace(bundle):
+    bundle.linux["namespaces"] = [entry for entry in bundle.linux["namespaces"] if entry["type"] != "pid"]
+    running = bundle.script("sleep 1000 & setsid sleep 1000 & echo ready; wait").start()
+    standard_output(running, "ready")
+    pids = json.loads(bundle.ok("ps", "-f", "json", bundle.name).out)
+    assert len(pids) >= 3
+    bundle.delete("--force")
+    assert all(gone(pid) for pid in pids)
+
+
+# ---- terminals and descriptors ----
+
+def take_terminal(path):
+    """Listens there; the function returned gives the descriptor that arrives."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+    listener.settimeout(10)
+
+    def take():
+        connection, _ = listener.accept()
+        with connection:
+            _, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
+        listener.close()
+        return descriptors[0]
+
+    return take
+
+
+def read_terminal(master, text):
+    data = b""
+    while text.encode() not in data:
+        data += os.read(master, 4096)
+    return data.decode()
+
+
+def test_console_socket(bundle):
+    bundle.process.update(terminal=True, consoleSize={"height": 11, "width": 33})
+    bundle.script("stty size; tty; read word; echo got $word; exec sleep 1000")
+    bundle.refused("console socket")
+    take = take_terminal(os.path.join(bundle.directory, "console"))
+    bundle.create("--console-socket", "console")
+    master = take()
+    bundle.ok("start", bundle.name)
+    assert "11 33" in read_terminal(master, "/dev/")
+    os.write(master, b"hello\n")
+    read_terminal(master, "got hello")
+    take = take_terminal(os.path.join(bundle.directory, "console2"))
+    bundle.ok("exec", "--tty", "--detach", "--console-socket", "console2", bundle.name, "sh", "-c", "tty; sleep 100")
+    other = take()
+    read_terminal(other, "/dev/pts/")
+    os.close(master)
+    os.close(other)
+    bundle.delete("--force")
+
+
+@pytest.mark.parametrize("how", ["preserve", "listen"])
+def test_descriptors_handed_on(bundle, how):
+    reader, writer = os.pipe()
+    environment = {**os.environ, "LISTEN_FDS": "1"} if how == "listen" else dict(os.environ)
+    bundle.script("echo word >&3; echo ${LISTEN_FDS-none} ${LISTEN_PID-none}; ls /proc/self/fd")
+    bundle.write()
+    arguments = ["--preserve-fds", "1"] if how == "preserve" else []
+    result = bundle.spawn("run", *arguments, bundle.name, stdin=writer, env=environment,
+                          prefix=["sh", "-c", 'exec 3>&0 </dev/null; export LISTEN_PID=$$; exec "$@"', "sh"]).wait()
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        assert file.read() == "word\n", result
+    words = result.out.split()
+    assert words[:2] == (["1", "1"] if how == "listen" else ["none", "none"]), result
+    assert words[2:6] == ["0", "1", "2", "3"], result
+
+
+def test_preserved_descriptor_that_is_not_open(bundle):
+    bundle.refused("descriptor", arguments=["--preserve-fds", "7"])
+
+
+def test_lost_container(bundle):
+    """Its process was killed by another: stopped at once, and deletable."""
+    bundle.start()
+    kill(bundle.pid())
+    bundle.wait_status("stopped")
+    bundle.delete()
+
+
+def test_changed_configuration(bundle):
+    """What is changed in config.json after create has no effect."""
+    bundle.script("echo old; sleep 1000")
+    running = bundle.create()
+    bundle.script("echo new")
+    bundle.write()
+    bundle.ok("start", bundle.name)
+    standard_output(running, "old")
+    bundle.delete("--force")
+
+
+def test_log(bundle):
+    bundle.write()
+    log = os.path.join(bundle.directory, "log")
+    assert bundle("state", "nobody", globals_=["--log", log, "--log-format", "json"]).status == 1
+    with open(log, encoding="utf-8") as lines:
+        entry = json.loads(lines.readlines()[-1])
+    assert entry["level"] == "error" and "does not exist" in entry["msg"]
+
+
+def test_spec_runs(bundle):
+    bundle.ok("spec")
+    with open(os.path.join(bundle.directory, "config.json"), encoding="utf-8") as file:
+        bundle.config = json.load(file)
+    bundle.process.update(terminal=False, args=["/bin/hostname"])
+    bundle.linux["cgroupsPath"] = "/" + bundle.name
+    assert bundle.run().out == "nsrun\n"
+    assert subprocess.run([bundle.nsrun, "--version"], check=True, capture_output=True, timeout=10).stdout
