@@ -153,12 +153,15 @@ struct session {
     bool memory_limited; /* the group that the child is born in */
     bool patient;        /* hooks have no limit of time but their own */
     bool ready, failed;
+    unsigned int unshared; /* how often UNSHARED has come, perhaps while something else was waited for */
 };
 void session_init(struct session *session, const struct log *log);
 int session_start(
         struct session *session, const int stdio[3], const int *given, int cgroup_fd, struct lc_error **err);
 /* Until this message arrives, or, for WIRE_READY, until the program runs. */
 int session_until(struct session *session, enum wire_message_type until, struct lc_error **err);
+/* Until UNSHARED has come so often. */
+int session_unshared(struct session *session, unsigned int count, struct lc_error **err);
 int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err);
 /* Into groups below those of the container: what `exec --cgroup` says, one a line. */
 int session_place_below(

@@ -199,6 +199,44 @@ static int identify(const struct creation *creation, struct lc_error **err)
     return r < 0 ? r : record_write(creation->container, err);
 }
 
+/* Which namespace interfaces are to be moved to. */
+static int network_of(const struct creation *creation, int *netns, struct lc_error **err)
+{
+    const char *path = creation->config->oci.namespace_paths[NAMESPACE_NET];
+    struct session *session = creation->session;
+    int r;
+
+    if (*netns >= 0)
+        return 0;
+    if (path != NULL) {
+        *netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+        return *netns >= 0 ? 0
+                           : error_raise(err,
+                                     &(struct error_site){ .stage = "network",
+                                             .op = "netDevices",
+                                             .syscall = "open",
+                                             .object = path,
+                                             .pointer = "/linux/namespaces",
+                                             .errnum = errno },
+                                     NULL);
+    }
+    /* It makes its own in its user namespace, and says so: the first time, perhaps, for that one. */
+    r = session_unshared(session, creation->plan->maps_late ? 2 : 1, err);
+    if (r == 0)
+        *netns = r = child_netns(session->pid, err);
+    return r < 0 ? r : 0;
+}
+
+static int move_devices(const struct creation *creation, int *netns, struct lc_error **err)
+{
+    int r;
+
+    if (creation->config->oci.n_net_devices == 0)
+        return 0;
+    r = network_of(creation, netns, err);
+    return r < 0 ? r : network_devices_move(creation->config, *netns, creation->container->log, err);
+}
+
 /* The host's half, while the child mounts. */
 static int host_half(const struct creation *creation, struct lc_error **err)
 {
@@ -219,6 +257,8 @@ static int host_half(const struct creation *creation, struct lc_error **err)
         r = cgroup_make_v1(creation->config, &container->record.groups, container->log, err);
     if (r == 0)
         r = session_place(session, &container->record.groups, err);
+    if (r == 0)
+        r = move_devices(creation, &netns, err);
     if (r == 0)
         r = run_hooks(creation, err);
     return r < 0 ? r : session_until(session, WIRE_CREATED, err);

@@ -280,6 +280,7 @@ static int take_message(struct session *session, const struct wire_message *mess
         session->ready = true;
         return 0;
     case WIRE_UNSHARED:
+        session->unshared++;
         return until == WIRE_UNSHARED;
     case WIRE_PREPARED:
     case WIRE_CREATED:
@@ -318,6 +319,15 @@ int session_until(struct session *session, enum wire_message_type until, struct 
             return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = -r },
                     "unexpected message %s", wire_message_name(message.type));
     }
+}
+
+int session_unshared(struct session *session, unsigned int count, struct lc_error **err)
+{
+    int r = 0;
+
+    while (r == 0 && session->unshared < count)
+        r = session_until(session, WIRE_UNSHARED, err);
+    return r;
 }
 
 static int place(struct session *session, int r, struct lc_error **err)

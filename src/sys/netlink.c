@@ -160,6 +160,18 @@ static int read_end(
 
 static int keep_reply(const char *message, size_t length, struct netlink_answer *answer)
 {
+    if (answer->each != NULL) {
+        /* Not where it stands: a datagram may lie anywhere in memory. */
+        char copy[RECEIVE_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        const struct nlmsghdr *header = (const struct nlmsghdr *)copy;
+        int r;
+
+        if (length > sizeof(copy))
+            return -EMSGSIZE;
+        memcpy(copy, message, length);
+        r = answer->each(answer->each_data, header, length);
+        return r == 0 ? 1 : r;
+    }
     if (answer->reply == NULL || answer->length > 0)
         return 1;
     if (length > answer->room)
@@ -184,6 +196,8 @@ int netlink_read(const void *data, size_t length, struct netlink_answer *answer)
         if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > length)
             return -EBADMSG;
         if (header.nlmsg_seq == answer->sequence) {
+            if (answer->each != NULL && (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0)
+                return -EINTR;
             if (header.nlmsg_type == NLMSG_ERROR || header.nlmsg_type == NLMSG_DONE)
                 return read_end(&header, at + sizeof(header), header.nlmsg_len - sizeof(header), answer);
             if (header.nlmsg_type >= NLMSG_MIN_TYPE)
@@ -237,30 +251,20 @@ static int send_all(int fd, const struct nlmsghdr *request)
     return (size_t)sent == request->nlmsg_len ? 0 : -EMSGSIZE;
 }
 
-int netlink_request(
-        int fd, struct nlmsghdr *request, void *reply, size_t *reply_length, char *text, size_t text_size)
+/* Sends the request and reads until it is answered. */
+static int converse(int fd, struct nlmsghdr *request, struct netlink_answer *answer)
 {
     char buffer[RECEIVE_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct netlink_answer answer = {
-        .sequence = request->nlmsg_seq + 1,
-        .reply = reply_length != NULL ? reply : NULL,
-        .room = reply_length != NULL ? *reply_length : 0,
-        .text = text,
-        .text_size = text_size,
-    };
     ssize_t length;
     int result;
 
-    if (reply_length != NULL)
-        *reply_length = 0;
-    if (text != NULL && text_size > 0)
-        text[0] = '\0';
     /* The rest of an answer that an earlier request gave up on would be taken for ours. rtnetlink answers
      * within sendto, so that after this nothing old can arrive. */
     do
         length = receive(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
     while (length > 0 || length == -EMSGSIZE || length == -ENOBUFS);
-    request->nlmsg_seq = answer.sequence;
+    answer->sequence = request->nlmsg_seq + 1;
+    request->nlmsg_seq = answer->sequence;
     request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
     result = send_all(fd, request);
     if (result < 0)
@@ -269,11 +273,38 @@ int netlink_request(
         length = receive(fd, buffer, sizeof(buffer), 0);
         if (length <= 0)
             return length < 0 ? (int)length : -EBADMSG;
-        result = netlink_read(buffer, (size_t)length, &answer);
+        result = netlink_read(buffer, (size_t)length, answer);
     } while (result > 0);
+    return result;
+}
+
+int netlink_request(
+        int fd, struct nlmsghdr *request, void *reply, size_t *reply_length, char *text, size_t text_size)
+{
+    struct netlink_answer answer = {
+        .reply = reply_length != NULL ? reply : NULL,
+        .room = reply_length != NULL ? *reply_length : 0,
+        .text = text,
+        .text_size = text_size,
+    };
+    int result;
+
+    if (reply_length != NULL)
+        *reply_length = 0;
+    if (text != NULL && text_size > 0)
+        text[0] = '\0';
+    result = converse(fd, request, &answer);
     if (result == 0 && reply_length != NULL)
         *reply_length = answer.length;
     return result;
+}
+
+int netlink_dump(int fd, struct nlmsghdr *request, netlink_each *each, void *data)
+{
+    struct netlink_answer answer = { .each = each, .each_data = data };
+
+    request->nlmsg_flags |= NLM_F_DUMP;
+    return converse(fd, request, &answer);
 }
 
 int netlink_link_index(int fd, const char *name)

@@ -32,6 +32,13 @@ int network_make(const struct lc_config *config, const struct network_link *link
 /* Removes a host end by name; a missing one is fine. */
 int network_remove(const char *host_name);
 
+/* config.json, linux.netDevices: moves interfaces of the host into `netns_fd`, gives them their new names, sets them up, and gives
+ * them the global permanent addresses that the kernel takes away on the way; it keeps MTU, hardware address and the like itself.
+ * A name that is taken there is EEXIST, unless it ends in "%d". On failure, those that this call moved are moved back; at the
+ * end of the container nothing is, except by the kernel, which returns hardware to the host. */
+int network_devices_move(
+        const struct lc_config *config, int netns_fd, const struct log *log, struct lc_error **err);
+
 /* For one networks[] entry: appends the rtnetlink requests for the inside: link up with mtu etc., addresses, routes.
  * Each message is a struct nlmsghdr with NLM_F_REQUEST|NLM_F_ACK, 4-byte aligned, ifindex 0 where the
  * child has to fill in the index of `name` (ifi_index, ifa_index; routes carry RTA_OIF 0 to be filled in). Pure. */

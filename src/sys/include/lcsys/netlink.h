@@ -34,6 +34,11 @@ int netlink_open(void); /* AF_NETLINK/NETLINK_ROUTE, CLOEXEC; fd or -errno */
 int netlink_request(
         int fd, struct nlmsghdr *request, void *reply, size_t *reply_length, char *text, size_t text_size);
 
+/* Asks for a list and gives every message of the answer to `each`. One that the kernel interrupted, because the list changed
+ * meanwhile, is -EINTR: what was given so far does not count. `each` returns 0, or the -errno that ends it. */
+typedef int netlink_each(void *data, const struct nlmsghdr *message, size_t length);
+int netlink_dump(int fd, struct nlmsghdr *request, netlink_each *each, void *data);
+
 /* What netlink_read looks for in the kernel's datagrams, and where it puts what it finds. */
 struct netlink_answer {
     uint32_t sequence; /* messages with another one are skipped */
@@ -41,6 +46,8 @@ struct netlink_answer {
     size_t room, length;
     char *text; /* NULL: not wanted */
     size_t text_size;
+    netlink_each *each; /* NULL: not wanted; instead of `reply` */
+    void *each_data;
 };
 /* Reads one received datagram. Pure. 1: no acknowledgement yet; 0: acknowledged; -errno: refused, or -EBADMSG. */
 int netlink_read(const void *data, size_t length, struct netlink_answer *answer);
