@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all dev run test test-full test-vm conformance bench lint format install clean help
+.PHONY: all dev run test test-full test-vm test-engines conformance bench lint format install clean help
 .NOTPARALLEL:
 
 all: $(BUILD)/build.ninja ## build the library and nsinit
@@ -41,6 +41,9 @@ test-full: ## the same with the stress tests at full length: an hour or more
 
 test-vm: all ## the same program on cgroup v2 and v1, with AppArmor, on other kernels: in virtual machines (tests/vm)
 	@tests/vm/run-in-vm.sh $(BUILD)
+
+test-engines: all ## podman, docker, containerd and buildah with nsrun (installs missing packages): tests/engines
+	@BUILD=$(BUILD) scripts/test-engines $(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(ENGINE),--engine "$(ENGINE)") $(if $(FILTER),--filter "$(FILTER)")
 
 conformance: all ## runc's own test suite against nsrun (fetches it from Debian, installs missing packages): tests/conformance
 	@scripts/conformance --runtime "$${RUNTIME:-$(BUILD)/nsrun/nsrun}"

@@ -27,10 +27,15 @@ class Engine(Base):
         super().__init__(options)
         self.environment = {"CONTAINERS_CONF": self.write("containers.conf", CONFIGURATION), "BUILDAH_RUNTIME": self.runtime,
                             "TMPDIR": "/var/tmp"}
+        self.before = self.groups()
+
+    def groups(self):
+        """They lie at the top: buildah asks for no path."""
+        return {f"{mount}/{name}" for mount in set(kernel.hierarchies().values()) for name in os.listdir(mount)
+                if re.match(self.ids, name)}
 
     def groups_left(self):
-        return [f"{mount}/{name}" for mount in set(kernel.hierarchies().values()) for name in os.listdir(mount)
-                if re.match(self.ids, name)]
+        return sorted(self.groups() - self.before)
 
     def command(self, *arguments):
         return ["buildah", "--root", f"{self.work}/root", "--runroot", "/run/buildah-run", *arguments]
@@ -81,9 +86,9 @@ def step_kill(engine, step):
     for number in (signal.SIGTERM, signal.SIGINT):
         with subprocess.Popen(engine.command("run", work, "sleep", "777"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, env=dict(os.environ, **engine.environment), start_new_session=True) as process:
-            step.until(lambda: "sleep 777" in kernel.processes().values(), "the process")
+            step.until(lambda: "/bin/sleep 777" in kernel.processes().values(), "the process")
             os.killpg(process.pid, number)
-            step.until(lambda: "sleep 777" not in kernel.processes().values(), "its end")
+            step.until(lambda: "/bin/sleep 777" not in kernel.processes().values(), "its end")
             process.communicate(timeout=10)
             step.true(process.returncode != 0, "buildah says that it did not end well")
 
@@ -145,17 +150,17 @@ def step_memory_limit(engine, step):
     work = begin(engine, step, "--memory", "32m", "--memory-swap", "32m", "--cpu-shares", "512", "--cpuset-cpus", "0")
     with subprocess.Popen(engine.command("run", work, "sleep", "778"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, env=dict(os.environ, **engine.environment)) as process:
-        found = step.until(lambda: next((number for number, line in kernel.processes().items() if line == "sleep 778"), None), "the process")
+        found = step.until(lambda: next((number for number, line in kernel.processes().items() if line == "/bin/sleep 778"), None), "the process")
         values = [kernel.limit(found, what) for what in ("memory", "swap", "shares", "cpuset")]
         os.kill(found, signal.SIGKILL)
         process.communicate(timeout=20)
     step.equal(values, [32 << 20, 32 << 20, 512, "0"], "limits")
-    step.equal(process.returncode, 137, "status after the kill")
+    step.equal(process.returncode, 1, "status after the kill")
 
 
 def step_oom(engine, step):
     work = begin(engine, step, "--memory", "16m", "--memory-swap", "16m")
-    step.run("run", work, "tail", "/dev/zero", status=137)
+    step.run("run", work, "tail", "/dev/zero", status=1, err="exited on killed")  # buildah's own translation
     step.run("run", work, "sh", "-c", "tail /dev/zero; echo $?; exit 3", status=3, out="137")
 
 

@@ -52,6 +52,7 @@ def main():
     with open("/run/runtime/trace.py", "w", encoding="utf-8") as out, open(f"{HERE}/trace.py", encoding="utf-8") as file:
         out.write(file.read())
     os.chmod("/run/runtime/trace.py", 0o755)
+    os.chdir(options["work"])  # conmon writes a file named "oom" into its directory
     child = os.fork()
     if child == 0:
         from bench.step import Runner  # pylint: disable=import-outside-toplevel

@@ -215,7 +215,7 @@ class Runner:
             lines += traceback.format_exception(problem)
         prefix = " ".join(self.engine.command()) + " "
         lines += [str(result).replace(f"$ {prefix}", f"$ {self.engine.name} ") for result in step.results[-6:]]
-        lines += [f"daemon: {line}" for line in self.engine.daemon_log()[-12:]]
+        lines += [f"daemon: {line}" for line in self.engine.daemon_log() if "level=info" not in line][-12:]
         return lines
 
     def show(self, title, lines):
