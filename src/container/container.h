@@ -63,6 +63,7 @@ struct container {
     int mark_fd;                    /* holds the namespace of record.mark, or -1 */
     int runtime_fd; /* OCI: the state root, borrowed; state_fd is the container's own directory */
     const struct log *log;
+    bool beginning;                 /* OCI: its maker is at it, and has recorded nothing yet */
     const struct lc_config *config; /* OCI: what is written behind the first record */
     struct record record;
 };

@@ -17,6 +17,7 @@
 /* No read or write ever goes there: the byte is only a name for the lock of "created". */
 #define CREATED_BYTE ((off_t)1 << 40)
 #define READ_TRIES 50
+#define LOCK_TRIES 5
 
 static int fail(struct lc_error **err, const char *call, const char *object, int errnum)
 {
@@ -174,6 +175,29 @@ static int finish_open(struct container *container, int fd, struct lc_error **er
     return fail(err, "open", STATE, -r);
 }
 
+/* Its maker makes the directory, then the file, then locks it, then writes: a dead maker's lock is gone. */
+static int open_state(const struct container *container)
+{
+    int fd = -1;
+
+    for (int i = 0; i < READ_TRIES && fd < 0; i++) {
+        fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno != ENOENT)
+            break;
+        if (fd < 0)
+            (void)usleep(200);
+    }
+    return fd;
+}
+
+static bool is_locked(int fd)
+{
+    if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+        return true;
+    (void)flock(fd, LOCK_UN);
+    return false;
+}
+
 int oci_open(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
 {
     CLEAN_FD int fd = -EBADF;
@@ -185,8 +209,13 @@ int oci_open(struct lc_runtime *runtime, const char *id, struct container *conta
     r = open_directory(container);
     if (r < 0)
         return r == -ENOENT || r == -ENOTDIR ? missing(id, err) : fail(err, "open", id, -r);
-    fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    fd = open_state(container);
     r = finish_open(container, fd, err);
+    for (int i = 0; i < LOCK_TRIES && r == 1 && fd >= 0 && !container->beginning; i++) {
+        container->beginning = is_locked(fd);
+        (void)usleep(200);
+        r = finish_open(container, fd, err);
+    }
     if (r < 0)
         container_close(container);
     return r < 0 ? r : 0;
@@ -267,7 +296,8 @@ enum status oci_status(const struct container *container)
 {
     const struct record *record = &container->record;
 
-    if (!record->oci.complete && identity_alive(&record->owner))
+    if ((container->beginning && !record->oci.complete) ||
+            (!record->oci.complete && identity_alive(&record->owner)))
         return STATUS_CREATING;
     if (!record->oci.complete || !identity_runs(&record->init))
         return STATUS_STOPPED;

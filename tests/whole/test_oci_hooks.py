@@ -1,0 +1,229 @@
+"""Hooks: when, where, with what, and what their failure does."""
+import json
+import os
+import stat
+import time
+
+import pytest
+
+from support import proc
+from support.bundle import gone
+from support.wait import becomes_true, wait_until
+
+KINDS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
+STATUS = {"prestart": "creating", "createRuntime": "creating", "createContainer": "creating", "startContainer": "created",
+          "poststart": "running", "poststop": "stopped"}
+AT_CREATE = KINDS[:3]
+
+
+@pytest.fixture
+def notes(bundle):
+    """A directory that hooks of both sides can write into under one name."""
+    path = os.path.join(bundle.directory, "notes")
+    os.mkdir(path)
+    os.makedirs(bundle.rootfs + path)
+    bundle.config["mounts"].append({"destination": path, "source": path, "options": ["bind"]})
+    return path
+
+
+def shell(script, **more):
+    return {"path": "/bin/sh", "args": ["sh", "-c", script], **more}
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def whole_life(bundle, name=None):
+    bundle.process["args"] = ["/bin/sleep", "1000"]
+    bundle.start(name=name)
+    bundle.ok("kill", name or bundle.name, "KILL")
+    bundle.wait_status("stopped", name)
+    bundle.delete(name=name)
+
+
+def test_order_and_state(bundle, notes):
+    bundle.config["annotations"] = {"org.example": "value"}
+    bundle.config["hooks"] = {kind: [shell(f"cat > {notes}/{kind}; echo {kind} >> {notes}/order"),
+                                     shell(f"echo {kind}2 >> {notes}/order")] for kind in KINDS}
+    whole_life(bundle)
+    assert read(f"{notes}/order").split() == [name for kind in KINDS for name in (kind, kind + "2")]
+    pids = set()
+    for kind in KINDS:
+        state = json.loads(read(f"{notes}/{kind}"))
+        assert state["ociVersion"] == "1.3.0" and state["id"] == bundle.name and state["bundle"] == bundle.directory
+        assert state["status"] == STATUS[kind] and state["annotations"] == {"org.example": "value"}, (kind, state)
+        if kind == "poststop":
+            assert not state.get("pid"), state
+        else:
+            pids.add(state["pid"])
+    assert len(pids) == 1 and pids.pop() > 1
+
+
+def test_hooks_of_run(bundle, notes):
+    bundle.config["hooks"] = {kind: [shell(f"echo {kind} >> {notes}/order")] for kind in KINDS}
+    bundle.script(f"sleep 0.2; echo program >> {notes}/order")
+    assert bundle.run().status == 0
+    order = read(f"{notes}/order").split()
+    assert [word for word in order if word != "program"] == KINDS and order.index("program") > 3, order
+
+
+def test_namespaces_directory_environment(bundle, notes):
+    """T8: never the image's environment; the bundle as directory outside, the container's root in its namespaces."""
+    bundle.process["env"] = ["LD_PRELOAD=./x.so", "PATH=./", "CANARY=1"]
+    script = f"""export PATH=/bin:/usr/bin; exec > {notes}/KIND; readlink /proc/self/ns/mnt; readlink /proc/self/ns/net; pwd
+        tr '\\0' '\\n' < /proc/self/environ > {notes}/KIND.env; ls -l /proc/self/fd > {notes}/KIND.fd"""
+    bundle.config["hooks"] = {kind: [shell(script.replace("KIND", kind)),
+                                     shell(f"echo $X > {notes}/{kind}.x", env=["X=y", "PATH=/bin"])] for kind in KINDS}
+    bundle.process["args"] = ["/bin/sleep", "1000"]
+    bundle.start()
+    inside = [proc.namespace(bundle.pid(), kind) for kind in ("mnt", "net")]
+    bundle.delete("--force")
+    outside = [proc.namespace(os.getpid(), kind) for kind in ("mnt", "net")]
+    for kind in KINDS:
+        *namespaces, directory = read(f"{notes}/{kind}").splitlines()
+        expected = inside if kind in ("createContainer", "startContainer") else outside
+        assert namespaces == expected, kind
+        assert directory == {"startContainer": "/", "createContainer": bundle.rootfs}.get(kind, bundle.directory), kind
+        variables = {line.partition("=")[0] for line in read(f"{notes}/{kind}.env").splitlines()}
+        assert variables <= {"PWD", "SHLVL", "_", "OLDPWD"}, (kind, variables)
+        assert read(f"{notes}/{kind}.x") == "y\n"
+        links = [line for line in read(f"{notes}/{kind}.fd").splitlines() if " -> " in line and "/proc/" not in line]
+        assert {line.split(" -> ")[0].split()[-1] for line in links} == {"0", "1", "2"}, (kind, links)
+
+
+def test_create_container_sees_the_host(bundle, notes):
+    """Its path is the runtime's; its namespaces are the container's, before the root is changed."""
+    bundle.config["hostname"] = "inside"
+    bundle.config["hooks"] = {"createContainer": [{"path": "/usr/bin/python3", "args": ["python3", "-c", (
+        f"import socket; open('{notes}/name', 'w').write(socket.gethostname())")]}]}
+    bundle.create()
+    assert read(f"{notes}/name") == "inside"
+    bundle.delete()
+
+
+@pytest.mark.parametrize("kind", KINDS[:5])
+def test_failure(bundle, notes, kind):
+    """The container ends, poststop hooks run, and the error holds the key, the status and what was printed."""
+    bundle.config["hooks"] = {kind: [shell("exit 0"), shell("echo why it failed >&2; exit 42")],
+                              "poststop": [shell(f"echo ran > {notes}/poststop")]}
+    if kind in AT_CREATE:
+        result = bundle.refused(f"/hooks/{kind}/1", "why it failed", "42")
+        assert "exit status 42" in result.err
+    else:
+        bundle.create()
+        pid = bundle.pid()
+        result = bundle("start", bundle.name)
+        assert result.status == 1, result
+        for word in (f"/hooks/{kind}/1", "why it failed", "42"):
+            assert word in result.err, result
+        wait_until(lambda: gone(pid))
+        if bundle.containers():
+            assert bundle.status() == "stopped"
+            bundle.delete()
+    assert read(f"{notes}/poststop") == "ran\n"
+    assert not bundle.groups()
+
+
+@pytest.mark.parametrize("kind", KINDS[:5])
+def test_failure_of_run(bundle, notes, kind):
+    bundle.config["hooks"] = {kind: [shell("exit 3")], "poststop": [shell(f"echo ran >> {notes}/poststop")]}
+    assert bundle.run().status != 0
+    assert not bundle.containers() and not bundle.groups()
+    assert read(f"{notes}/poststop") == "ran\n"
+
+
+def test_poststop_only_warns(bundle, notes):
+    bundle.config["hooks"] = {"poststop": [shell("echo bad luck; exit 1"), shell(f"echo ran > {notes}/second")]}
+    bundle.start()
+    result = bundle("delete", "--force", bundle.name)
+    assert result.status == 0 and "level=warning" in result.err and "bad luck" in result.err, result
+    assert read(f"{notes}/second") == "ran\n" and not bundle.groups()
+
+
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer", "startContainer", "poststart"])
+def test_timeout_ends_the_group(bundle, notes, kind):
+    bundle.config["hooks"] = {kind: [shell(f"sleep 1000 & echo $! $$ > {notes}/pids; echo said; wait", timeout=1)]}
+    start = time.monotonic()
+    if kind in AT_CREATE:
+        result = bundle.refused("timed out", f"/hooks/{kind}/0", "said")
+    else:
+        bundle.create()
+        result = bundle("start", bundle.name)
+        assert result.status == 1 and "timed out" in result.err, result
+    assert 0.9 < time.monotonic() - start < 8
+    if kind in ("createRuntime", "poststart"):
+        assert all(gone(int(pid)) for pid in read(f"{notes}/pids").split())
+    for name in bundle.containers():
+        bundle.delete("--force", name=name)
+
+
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer", "startContainer", "poststart"])
+@pytest.mark.parametrize("status", [0, 1])
+def test_ten_megabytes(bundle, kind, status):
+    """T42: never blocks; what was printed last is kept."""
+    program = "/bin/busybox yes 0123456789 | /bin/busybox head -c 10000000"
+    if not os.path.exists("/bin/busybox"):
+        program = program.replace("/bin/busybox ", "")
+    script = shell(f"{program}; echo the end; exit {status}")
+    bundle.config["hooks"] = {kind: [script]}
+    bundle.launch("create").wait()
+    result = bundle("start", bundle.name) if bundle.containers() else None
+    if status == 0:
+        assert result and result.status == 0, result
+        assert "0123456789" not in result.err
+    else:
+        text = result.err if result else read(os.path.join(bundle.logs, f"{bundle.count}.err"))
+        assert "the end" in text and 3000 < len(text) < 16000, (len(text), text[:500])
+    for name in bundle.containers():
+        bundle.delete("--force", name=name)
+
+
+def test_no_such_program(bundle, notes):
+    for kind in AT_CREATE:
+        bundle.config["hooks"] = {kind: [{"path": "/bin/absent-hook"}]}
+        bundle.refused(f"/hooks/{kind}/0", "/bin/absent-hook", "no such file")
+
+
+@pytest.mark.parametrize("hook, pointer", [
+    ({"path": "bin/sh"}, "/path"), ({}, ""), ({"path": "/bin/true", "timeout": 0}, "/timeout"),
+    ({"path": "/bin/true", "timeout": -1}, "/timeout"), ({"path": "/bin/true", "args": "x"}, "/args"),
+    ({"path": "/bin/true", "env": [1]}, "/env"), ("x", ""),
+])
+def test_refusals(bundle, hook, pointer):
+    bundle.config["hooks"] = {"createRuntime": [hook]}
+    bundle.refused("/hooks/createRuntime/0" + pointer)
+
+
+def test_hooks_inherit_nothing(bundle, notes):
+    """A descriptor of the caller's and his ignored signals stay with him."""
+    reader, writer = os.pipe()
+    script = f"grep -E 'SigIgn|SigBlk' /proc/self/status > {notes}/signals; /bin/ls /proc/$$/fd > {notes}/fds"
+    bundle.config["hooks"] = {"createRuntime": [shell(script)]}
+    bundle.create(pass_fds=[writer], prefix=["sh", "-c", 'trap "" USR1 TERM; exec "$@"', "sh"])
+    assert str(writer) not in read(f"{notes}/fds").split()
+    assert all(int(line.split()[1], 16) & ~(1 << 12 | 1 << 24) == 0 for line in read(f"{notes}/signals").splitlines())
+    os.close(reader)
+    os.close(writer)
+    bundle.delete()
+
+
+def test_a_hook_that_leaves_a_process(bundle, notes):
+    """Its end counts, not that of what it has started, even where that holds the pipe."""
+    bundle.config["hooks"] = {"createRuntime": [shell(f"sleep 1000 & echo $! > {notes}/pid")]}
+    start = time.monotonic()
+    bundle.create()
+    assert time.monotonic() - start < 5
+    os.kill(int(read(f"{notes}/pid")), 9)
+    bundle.delete()
+
+
+def test_killed_from_a_hook(bundle, notes):
+    """createRuntime may already know the pid and the groups."""
+    script = f"cat /proc/$(sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p')/cgroup > {notes}/groups"
+    bundle.config["hooks"] = {"createRuntime": [shell(script)]}
+    bundle.create()
+    assert bundle.name in read(f"{notes}/groups")
+    assert stat.S_ISREG(os.stat(f"{notes}/groups").st_mode) and becomes_true(bundle.groups)
+    bundle.delete()
