@@ -357,6 +357,10 @@ static int create(struct creation *creation, struct lc_config *config, const cha
 
     config->no_pivot_root |= (creation->options.flags & LC_NO_PIVOT) != 0;
     config->cgroups.systemd |= (creation->runtime->flags & LC_SYSTEMD_CGROUP) != 0;
+    capabilities_grant(config,
+            config->namespaces |
+                    (config->oci.namespace_paths[NAMESPACE_USER] != NULL ? NAMESPACE_BIT(NAMESPACE_USER) : 0),
+            &creation->runtime->log);
     creation->config = config;
     r = check(creation, err);
 

@@ -75,7 +75,8 @@ static int check_capabilities(const struct lc_config *config, struct lc_error **
     CLEAN_FREE char *name = NULL;
     uint64_t bounding;
 
-    if (!config->capabilities_given || (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0 ||
+    if (!config->capabilities_given || config->from_oci ||
+            (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0 ||
             capabilities_bounding(&bounding) < 0 || (config->capabilities & ~bounding) == 0)
         return 0;
     name = capability_name(__builtin_ctzll(config->capabilities & ~bounding));

@@ -47,6 +47,9 @@ int oci_remove(struct container *container, struct lc_error **err);
 /* Everything: processes, groups, interfaces, files. Locked. */
 int oci_reclaim(struct container *container, struct lc_error **err);
 
+/* grant.c: takes out of all sets, with a warning, what the caller does not have. `namespaces`: own or joined. */
+void capabilities_grant(struct lc_config *config, uint32_t namespaces, const struct log *log);
+
 /* exec-config.c */
 int exec_config(const struct container *container, const struct lc_exec_options *options,
         struct lc_config **ret, struct lc_error **err);

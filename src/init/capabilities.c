@@ -13,10 +13,13 @@ int step_bounding(struct init *init, const struct wire_op *op)
     for (int cap = 0; cap < 64; cap++) {
         if ((kept >> cap & 1) != 0)
             continue;
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0)
-            break; /* beyond the last capability of this kernel */
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-            return init_fail(init, "prctl", "PR_CAPBSET_DROP", -errno);
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+            continue;
+        /* Beyond the last capability of this kernel, or one that is gone already and not ours to drop. */
+        if (errno == EINVAL)
+            break;
+        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
+            return init_fail(init, "prctl", "PR_CAPBSET_DROP", -EPERM);
     }
     return 0;
 }
@@ -105,18 +108,14 @@ static int set_ambient(struct init *init, uint64_t wanted)
     return 0;
 }
 
+/* All were cleared before: what is not wanted is not there. */
 static int check_ambient(struct init *init, uint64_t wanted)
 {
-    for (int cap = 0; cap < 64; cap++) {
-        int is = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0);
-
-        if (is < 0)
-            break; /* beyond the last capability of this kernel */
-        if (is != (int)(wanted >> cap & 1)) {
+    for (int cap = 0; cap < 64 && wanted >> cap != 0; cap++)
+        if ((wanted >> cap & 1) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) != 1) {
             errno = EPERM;
             return fail_capability(init, "prctl", cap, "the ambient set is not what was set");
         }
-    }
     return 0;
 }
 
