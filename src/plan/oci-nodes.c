@@ -71,6 +71,10 @@ static bool covers_node(const struct plan_request *request, const char *destinat
 {
     bool found = covers(destination, "/dev/console");
 
+    /* The console is a pty of what is mounted there. */
+    if (request->config->tty)
+        found |= covers(destination, "/dev/pts");
+
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
         found |= covers(destination, default_devices[i].path);
     for (size_t i = 0; i < ARRAY_SIZE(default_links); i++)

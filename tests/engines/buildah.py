@@ -69,9 +69,7 @@ def step_run_errors(engine, step):
     for command, words in (("nosuchcmd", "nosuchcmd.*executable file not found in \\$PATH"), ("/nosuch/path", "/nosuch/path.*no such file"),
                            ("/etc/notexec", "/etc/notexec.*permission denied"), ("/etc", "/etc.*permission denied")):
         step.run("run", work, command, status=1, err=words)
-    for root in engine.states:
-        if os.path.isdir(root):
-            step.equal([entry for entry in os.listdir(root) if re.search(engine.ids, entry)], [], "states that are left")
+    step.equal(engine.states_left(), [], "states that are left")
 
 
 def step_run_it(engine, step):

@@ -18,7 +18,7 @@
     "{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"source\":\"cgroup\",\"options\":[\"ro\"]}"
 
 struct sample {
-    const char *mounts, *linux_keys, *namespaces, *top;
+    const char *mounts, *linux_keys, *namespaces, *top, *process;
     struct plan_options options;
 };
 
@@ -47,9 +47,11 @@ static struct planned make_plan(const struct sample *sample)
     buffer_printf(&text,
             "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"cwd\":\"/"
             "\",\"args\":[\"x\"],"
-            "\"user\":{\"uid\":0,\"gid\":0}},\"mounts\":[%s],\"linux\":{\"namespaces\":[{\"type\":\"mount\"},"
+            "\"user\":{\"uid\":0,\"gid\":0}%s},\"mounts\":[%s],\"linux\":{\"namespaces\":[{\"type\":"
+            "\"mount\"},"
             "{\"type\":\"pid\"},{\"type\":\"network\"}%s]%s}%s}",
-            sample->mounts, sample->namespaces != NULL ? sample->namespaces : "",
+            sample->process != NULL ? sample->process : "", sample->mounts,
+            sample->namespaces != NULL ? sample->namespaces : "",
             sample->linux_keys != NULL ? sample->linux_keys : "", sample->top != NULL ? sample->top : "");
     json = buffer_take_text(&text);
     assert_non_null(json);
@@ -141,6 +143,22 @@ static void test_only_what_is_listed(void **state)
     }
     assert_null(strstr(tree, "devpts"));
     assert_null(strstr(tree, "mqueue"));
+}
+
+/* sysfs has to wait for the parent, and what comes early comes before it: but not the console without its devpts. */
+static void test_console_comes_after_its_devpts(void **state)
+{
+    const struct sample sample = {
+        .mounts = USUAL ",{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"source\":\"devpts\"}",
+        .process = ",\"terminal\":true",
+    };
+    PLANNED planned = make_good(&sample);
+    const struct wire_op *pts = on(planned.plan, WIRE_OP_MOUNT, "/dev/pts");
+    int console = find(planned.plan, WIRE_OP_CONSOLE, 0);
+
+    (void)state;
+    assert_non_null(pts);
+    assert_true(console > pts - planned.plan->ops);
 }
 
 static void test_order_is_the_list_s(void **state)
@@ -421,6 +439,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_listed),
+        cmocka_unit_test(test_console_comes_after_its_devpts),
         cmocka_unit_test(test_order_is_the_list_s),
         cmocka_unit_test(test_proc_is_not_mounted_upon),
         cmocka_unit_test(test_what_is_on_proc_is_checked_by_the_child),

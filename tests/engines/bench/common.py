@@ -65,7 +65,7 @@ def step_run_much_output(engine, step):
 
 def step_run_errors(engine, step):
     """The exit status comes from the words of the runtime's error; and nothing of the container may stay."""
-    step.run("run", "--rm", engine.image, "nosuchcmd", status=127, err='"nosuchcmd": executable file not found in \\$PATH')
+    step.run("run", "--rm", engine.image, "nosuchcmd", status=127, err=r'"nosuchcmd\\?": executable file not found in \$PATH')
     step.run("run", "--rm", engine.image, "/nosuch/path", status=127, err="/nosuch/path.*no such file or directory")
     step.run("run", "--rm", engine.image, "/etc/notexec", status=126, err="/etc/notexec.*permission denied")
     step.run("run", "--rm", engine.image, "/etc", status=126, err="/etc.*permission denied")

@@ -82,6 +82,10 @@ class Base:
         """Groups of containers that are still there."""
         return [path for parent in self.parents for path in kernel.below(parent) if not re.search(self.own_groups, path)]
 
+    def states_left(self):
+        """States of containers that are still there."""
+        return [entry for root in self.states if os.path.isdir(root) for entry in os.listdir(root) if re.search(self.ids, entry)]
+
     def command(self, *arguments):
         raise NotImplementedError
 

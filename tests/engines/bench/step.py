@@ -279,19 +279,12 @@ def nothing_left(engine, step):
         return [line for pid, line in kernel.processes().items()
                 if pid not in (1, os.getpid()) and not re.search(engine.daemons, line)]
 
-    def states():
-        found = []
-        for root in engine.states:
-            if os.path.isdir(root):
-                found += [entry for entry in os.listdir(root) if re.search(engine.ids, entry)]
-        return found
-
     def mounts():
         return [line.split()[4] for line in kernel.read("/proc/self/mountinfo").splitlines()
                 if re.search(engine.mounts, line.split()[4])]
 
     for what, look in (("processes", processes), ("groups", engine.groups_left),
-                       ("states", states), ("mounts", mounts)):
+                       ("states", engine.states_left), ("mounts", mounts)):
         end = time.monotonic() + 5
         while look() and time.monotonic() < end:
             time.sleep(0.1)
