@@ -264,3 +264,8 @@ int layout_mount_v2(char **ret_mount)
         r = try_usual("unified", strlen("unified"), CGROUP2_SUPER_MAGIC, ret_mount);
     return r == -ENOENT ? search_mountinfo("cgroup2", NULL, ret_mount) : r;
 }
+
+int layout_mount_type(const char *type, char **ret_mount)
+{
+    return search_mountinfo(type, NULL, ret_mount);
+}

@@ -1,347 +1,419 @@
-#include <cgroups/resctrl.h>
+#include "internal.h"
 
 #include <base/buffer.h>
 #include <base/util.h>
+#include <cgroups/resctrl.h>
 
 #include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define POINTER "/linux/intelRdt"
-#define FILE_MAX ((size_t)64 * 1024)
+#define MONITORS "mon_groups"
 
-static int raise_rdt(struct lc_error **err, const char *key, int errnum, const char *syscall,
-        const char *object, const char *text)
+/* One container's place in resctrl. */
+struct place {
+    const struct config_rdt *rdt;
+    char *root, *class, *monitor; /* monitor: NULL without enableMonitoring */
+    const struct log *log;
+    struct lc_error **err;
+};
+
+static void place_done(struct place *place)
 {
-    char pointer[64];
-    struct error_site site = {
-        .stage = "resctrl", .op = "intelRdt", .syscall = syscall, .object = object, .errnum = errnum
-    };
-
-    (void)snprintf(pointer, sizeof(pointer), POINTER "%s", key);
-    site.pointer = pointer;
-    if (errnum == ENOSPC)
-        site.hint = "the hardware has a small number of classes: rmdir those that are not needed";
-    return error_raise(err, &site, text != NULL ? "%s" : NULL, text);
+    free(place->root);
+    free(place->class);
+    free(place->monitor);
 }
+#define CLEAN_PLACE CLEANUP(place_done)
 
-int resctrl_root(char **ret, struct lc_error **err)
+static const char *hint_for(int errnum)
 {
-    FILE *mounts = setmntent("/proc/self/mounts", "re");
-    char *found = NULL, buffer[2 * PATH_MAX];
-    struct mntent entry;
-
-    if (mounts == NULL)
-        return raise_rdt(err, "", errno, "open", "/proc/self/mounts", NULL);
-    while (found == NULL && getmntent_r(mounts, &entry, buffer, sizeof(buffer)) != NULL)
-        if (strcmp(entry.mnt_type, "resctrl") == 0) {
-            found = strdup(entry.mnt_dir);
-            if (found == NULL)
-                break;
-        }
-    (void)endmntent(mounts);
-    if (found != NULL) {
-        *ret = found;
-        return 0;
+    switch (errnum) {
+    case ENOSPC:
+        return "the processor has no more classes of service, or monitors, than are in use: share one with "
+               "closID";
+    case EINVAL:
+        return "the info directory of resctrl says which masks and percentages this processor takes";
+    case EACCES:
+    case EPERM:
+        return "only root may change resctrl";
+    default:
+        return NULL;
     }
-    return error_raise(err,
+}
+
+/* The kernel says the reason of its last refusal in a file. */
+static int fail(
+        const struct place *place, const char *syscall, const char *object, const char *key, int errnum)
+{
+    CLEAN_FREE char *path = NULL, *status = NULL, *pointer = NULL;
+    bool told = place->root != NULL && asprintf(&path, "%s/info/last_cmd_status", place->root) > 0 &&
+                cgroup_read_text(AT_FDCWD, path, &status) == 0 && strncmp(status, "ok", 2) != 0;
+
+    if (told)
+        status[strcspn(status, "\n")] = '\0';
+    if (asprintf(&pointer, POINTER "%s", key) < 0)
+        pointer = NULL;
+    return error_raise(place->err,
             &(struct error_site){ .stage = "resctrl",
-                    .op = "intelRdt",
+                    .syscall = syscall,
+                    .object = object,
+                    .pointer = pointer,
+                    .errnum = errnum,
+                    .hint = hint_for(errnum) },
+            told && status[0] != '\0' ? "%s" : NULL, status);
+}
+
+static int find_root(struct place *place)
+{
+    int r = layout_mount_type("resctrl", &place->root);
+
+    if (r == 0)
+        return 0;
+    return error_raise(place->err,
+            &(struct error_site){ .stage = "resctrl",
                     .pointer = POINTER,
-                    .object = "/sys/fs/resctrl",
-                    .errnum = ENOTSUP,
-                    .hint = "mount -t resctrl resctrl /sys/fs/resctrl, where processor and kernel have it; "
-                            "or leave "
-                            "intelRdt out" },
-            "the resctrl file system is not mounted");
+                    .errnum = r == -ENOENT ? ENODEV : -r,
+                    .hint = "mount -t resctrl resctrl /sys/fs/resctrl, where processor and kernel have it "
+                            "(CONFIG_X86_CPU_RESCTRL)" },
+            r == -ENOENT ? "resctrl is not mounted" : "cannot find out where resctrl is mounted");
 }
 
-static char *join_path(const char *directory, const char *name)
+static int find_place(struct place *place, const char *id, const char *root)
 {
-    char *path;
+    const char *name = place->rdt->clos_id != NULL ? place->rdt->clos_id : id;
+    bool is_root = strcmp(name, "/") == 0;
+    int r = 0;
 
-    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+    if (root == NULL)
+        r = find_root(place);
+    else if ((place->root = strdup(root)) == NULL)
+        return fail(place, NULL, NULL, "", ENOMEM);
+    if (r < 0)
+        return r;
+    if (asprintf(&place->class, "%s%s%s", place->root, is_root ? "" : "/", is_root ? "" : name) < 0) {
+        place->class = NULL;
+        return fail(place, NULL, NULL, "", ENOMEM);
+    }
+    if (place->rdt->monitoring && asprintf(&place->monitor, "%s/" MONITORS "/%s", place->class, id) < 0) {
+        place->monitor = NULL;
+        return fail(place, NULL, NULL, "", ENOMEM);
+    }
+    return 0;
 }
 
-/* The class of service; NULL without memory. */
-static char *class_path(const char *root, const struct config_rdt *rdt, const char *id)
-{
-    return join_path(root, rdt->clos_id != NULL ? rdt->clos_id : id);
-}
-
-static char *monitor_path(const char *class, const char *id)
-{
-    char *path;
-
-    return asprintf(&path, "%s/mon_groups/%s", class, id) < 0 ? NULL : path;
-}
-
-static int raise_memory(struct lc_error **err)
-{
-    return raise_rdt(err, "", ENOMEM, NULL, NULL, NULL);
-}
-
-static bool has_schemata(const struct config_rdt *rdt)
+static bool is_described(const struct config_rdt *rdt)
 {
     return rdt->l3_cache != NULL || rdt->memory_bandwidth != NULL || rdt->n_schemata > 0;
 }
 
-/* 1, 0 or -errno */
-static int is_directory(const char *path)
-{
-    struct stat st;
+/* ---- schemata: lines such as "L3:0=7f0;1=1f" ---- */
 
-    if (lstat(path, &st) < 0)
-        return errno == ENOENT ? 0 : -errno;
-    return S_ISDIR(st.st_mode) ? 1 : -ENOTDIR;
+typedef int each_line(const struct place *place, const char *line, const char *key);
+
+/* What l3CacheSchema says of memory bandwidth does not count: memBwSchema does. */
+static int each_of_text(const struct place *place, const char *text, const char *key, each_line *each)
+{
+    CLEAN_FREE char *copy = strdup(text);
+    char *save = NULL;
+    int r = copy != NULL ? 0 : fail(place, NULL, NULL, key, ENOMEM);
+
+    for (char *line = copy != NULL ? strtok_r(copy, "\n", &save) : NULL; r == 0 && line != NULL;
+            line = strtok_r(NULL, "\n", &save))
+        if (strncmp(line, "MB:", 3) != 0)
+            r = each(place, line, key);
+    return r;
 }
 
-int resctrl_plan(const char *root, const struct config_rdt *rdt, const char *id, char **ret_made,
-        struct lc_error **err)
+/* In this order: later lines win. */
+static int each_schema(const struct place *place, const struct config_rdt *rdt, each_line *each)
 {
-    CLEAN_FREE char *class = class_path(root, rdt, id);
-    char *made = NULL;
-    int exists = class != NULL ? is_directory(class) : -ENOMEM;
+    int r = 0;
 
-    if (exists < 0)
-        return raise_rdt(err, "/closID", -exists, "stat", class, NULL);
-    if (exists == 0 && rdt->clos_id != NULL && !has_schemata(rdt))
-        return raise_rdt(err, "/closID", ENOENT, NULL, class,
-                "there is no such class of service, and no schemata to make one of");
-    if (exists == 1 && rdt->clos_id == NULL)
-        return raise_rdt(err, "", EEXIST, NULL, class,
-                "somebody has a class of service of the container's name: give it as closID to use it");
-    /* A monitoring group goes with the class that it is in. */
-    if (rdt->clos_id == NULL) {
-        made = TAKE_POINTER(class);
-    } else if (rdt->monitoring) {
-        made = monitor_path(class, id);
-        if (made == NULL)
-            return raise_memory(err);
-        if (is_directory(made) != 0) {
-            int r = raise_rdt(
-                    err, "/enableMonitoring", EEXIST, NULL, made, "somebody has this monitoring group");
+    if (rdt->l3_cache != NULL)
+        r = each_of_text(place, rdt->l3_cache, "/l3CacheSchema", each);
+    if (r == 0 && rdt->memory_bandwidth != NULL)
+        r = each(place, rdt->memory_bandwidth, "/memBwSchema");
+    for (size_t i = 0; r == 0 && i < rdt->n_schemata; i++) {
+        char key[40];
 
-            free(made);
-            return r;
-        }
+        (void)snprintf(key, sizeof(key), "/schemata/%zu", i);
+        r = each(place, rdt->schemata[i], key);
     }
-    *ret_made = made;
+    return r;
+}
+
+/* Each line is a write of its own: the kernel refuses one that says twice what belongs to a cache. */
+static int write_line(const struct place *place, const char *line, const char *key)
+{
+    CLEAN_FREE char *path = NULL, *text = NULL;
+    CLEAN_FD int fd = -EBADF;
+    int r;
+
+    if (asprintf(&path, "%s/schemata", place->class) < 0 || asprintf(&text, "%s\n", line) < 0)
+        return fail(place, NULL, place->class, key, ENOMEM);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(place, "open", path, key, errno);
+    r = cgroup_write_text(fd, text);
+    if (r < 0)
+        return fail(place, "write", path, key, -r);
+    log_line(place->log, "resctrl: %s < %s: ok", path, line);
     return 0;
 }
 
-static int write_file(const char *directory, const char *name, const char *text, size_t length)
+/* Blanks, and zeros in front, are the kernel's way to print columns. */
+static const char *skip_padding(const char *text)
 {
-    CLEAN_FREE char *path = join_path(directory, name);
-    CLEAN_FD int fd = path != NULL ? open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
-    ssize_t written;
-
-    if (path == NULL)
-        return -ENOMEM;
-    if (fd < 0)
-        return -errno;
-    written = write(fd, text, length);
-    if (written < 0)
-        return -errno;
-    return (size_t)written == length ? 0 : -EIO;
-}
-
-/* NUL-terminated; NULL when it cannot be read. Caller frees. */
-static char *read_file(const char *directory, const char *name)
-{
-    CLEAN_FREE char *path = join_path(directory, name);
-    CLEAN_FD int fd = path != NULL ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
-    char *text = fd >= 0 ? calloc(1, FILE_MAX) : NULL;
-    size_t length = 0;
-    ssize_t got = 1;
-
-    while (text != NULL && got > 0 && length < FILE_MAX - 1) {
-        got = read(fd, text + length, FILE_MAX - 1 - length);
-        length += got > 0 ? (size_t)got : 0;
-    }
-    if (got >= 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
-/* The lines of `text` each with its newline; those that begin with `without` are left out. */
-static void add_lines(struct buffer *out, const char *text, const char *without)
-{
-    while (text != NULL && *text != '\0') {
-        size_t length = strcspn(text, "\n");
-
-        if (length > 0 && (without == NULL || strncmp(text, without, strlen(without)) != 0)) {
-            buffer_add(out, text, length);
-            buffer_text(out, "\n");
-        }
-        text += length + (text[length] == '\n');
-    }
-}
-
-/* Everything that is asked for, as the file takes it; NULL without memory. */
-static char *wanted_schemata(const struct config_rdt *rdt)
-{
-    struct buffer out = { 0 };
-
-    /* The bandwidth has a key of its own: the specification wants its lines in the other one passed over. */
-    add_lines(&out, rdt->l3_cache, "MB:");
-    add_lines(&out, rdt->memory_bandwidth, NULL);
-    for (size_t i = 0; i < rdt->n_schemata; i++)
-        add_lines(&out, rdt->schemata[i], NULL);
-    return buffer_take_text(&out);
-}
-
-static const char *skip_zeros(const char *text, const char *end)
-{
-    while (text < end && (*text == ' ' || *text == '\t'))
-        text++;
-    while (text + 1 < end && *text == '0')
+    while (*text == ' ' || *text == '0')
         text++;
     return text;
 }
 
-/* One word, a number or a name, up to one of the characters that end it. */
-static bool same_word(const char *one, const char *other, const char *ends)
+static bool same_value(const char *left, const char *right)
 {
-    const char *end = one + strcspn(one, ends), *other_end = other + strcspn(other, ends);
+    size_t length;
 
-    one = skip_zeros(one, end);
-    other = skip_zeros(other, other_end);
-    while (end > one && isspace((unsigned char)end[-1]))
-        end--;
-    while (other_end > other && isspace((unsigned char)other_end[-1]))
-        other_end--;
-    return end - one == other_end - other && strncasecmp(one, other, (size_t)(end - one)) == 0;
+    left = skip_padding(left);
+    right = skip_padding(right);
+    length = strcspn(left, "; \n");
+    return strcspn(right, "; \n") == length && strncasecmp(left, right, length) == 0;
 }
 
-/* The value of one domain in a line "L3:0=ff;1=f", behind the "="; NULL: it has none. */
-static const char *find_domain(const char *line, const char *domain)
+static const char *skip_blanks(const char *text)
 {
-    line += strcspn(line, ":\n");
-    while (*line == ':' || *line == ';') {
-        line++;
-        if (same_word(line, domain, "=;\n")) {
-            line += strcspn(line, "=;\n");
-            return *line == '=' ? line + 1 : NULL;
-        }
-        line += strcspn(line, ";\n");
-    }
-    return NULL;
+    while (*text == ' ')
+        text++;
+    return text;
 }
 
-/* Does the group have all that one line asks for? */
-static bool line_holds(const char *line, const char *current)
+/* Does the line after its "L3:" give cache `number` this value? */
+static bool has_value(const char *list, unsigned long number, const char *value)
 {
-    while (*current != '\0' && !same_word(current, line, ":\n"))
-        current += strcspn(current, "\n") + (strchr(current, '\n') != NULL);
-    if (*current == '\0')
-        return false;
-    line += strcspn(line, ":\n");
-    while (*line == ':' || *line == ';') {
-        const char *have = find_domain(current, ++line), *value = line + strcspn(line, "=;\n");
+    for (;; list += strcspn(list, ";\n") + 1) {
+        char *end;
+        unsigned long found = strtoul(skip_blanks(list), &end, 10);
 
-        if (have == NULL || *value != '=' || !same_word(value + 1, have, ";\n"))
+        if (*end == '=' && found == number)
+            return same_value(end + 1, value);
+        if (list[strcspn(list, ";\n")] != ';')
             return false;
-        line += strcspn(line, ";\n");
     }
-    return true;
 }
 
-static int compare_schemata(const char *class, const char *wanted, struct lc_error **err)
+/* Is all that the wanted line says so in the kernel's text? */
+static bool text_says(const char *text, const char *wanted)
 {
-    CLEAN_FREE char *current = read_file(class, "schemata");
+    size_t name = strcspn(wanted, ":");
 
-    if (current == NULL)
-        return raise_rdt(err, "/closID", errno != 0 ? errno : EIO, "read", class, "its schemata");
-    for (const char *line = wanted; *line != '\0'; line += strcspn(line, "\n") + 1)
-        if (!line_holds(line, current))
-            return raise_rdt(err, "/closID", EINVAL, NULL, class,
-                    "the class of service exists and has other schemata than are asked for here");
+    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *at = skip_blanks(line), *value = wanted + name;
+
+        if (strcspn(at, ":\n") != name || strncmp(at, wanted, name) != 0 || at[name] != ':')
+            continue;
+        while (*value != '\0') {
+            char *end;
+            unsigned long number = strtoul(skip_blanks(value + 1), &end, 10);
+
+            if (*end != '=' || !has_value(at + name + 1, number, end + 1))
+                return false;
+            value = end + strcspn(end, ";");
+            if (value[0] == ';' && skip_blanks(value + 1)[0] == '\0')
+                break;
+        }
+        return true;
+    }
+    return false;
+}
+
+static int compare_line(const struct place *place, const char *line, const char *key)
+{
+    CLEAN_FREE char *path = NULL, *text = NULL, *pointer = NULL;
+    int r;
+
+    if (asprintf(&path, "%s/schemata", place->class) < 0 || asprintf(&pointer, POINTER "%s", key) < 0)
+        return fail(place, NULL, place->class, key, ENOMEM);
+    r = cgroup_read_text(AT_FDCWD, path, &text);
+    if (r < 0)
+        return fail(place, "read", path, key, -r);
+    if (text_says(text, line))
+        return 0;
+    return error_raise(place->err,
+            &(struct error_site){ .stage = "resctrl",
+                    .object = path,
+                    .pointer = pointer,
+                    .errnum = EEXIST,
+                    .hint = "leave the values out to use the class as it is, or give another closID" },
+            "the class of service exists, and does not have \"%s\"", line);
+}
+
+/* ---- the directories ---- */
+
+/* 1: it is there; 0: it is not. */
+static int exists(const struct place *place, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0)
+        return S_ISDIR(st.st_mode) ? 1 : fail(place, "stat", path, "/closID", ENOTDIR);
+    return errno == ENOENT ? 0 : fail(place, "stat", path, "/closID", errno);
+}
+
+/* Nobody's values are changed but our own. */
+static int check_class(const struct place *place)
+{
+    int r = exists(place, place->class);
+
+    if (r < 0)
+        return r;
+    if (r > 0) {
+        int compared = each_schema(place, place->rdt, compare_line);
+
+        return compared < 0 ? compared : 1;
+    }
+    if (place->rdt->clos_id == NULL || is_described(place->rdt))
+        return 0;
+    return error_raise(place->err,
+            &(struct error_site){ .stage = "resctrl",
+                    .object = place->class,
+                    .pointer = POINTER "/closID",
+                    .errnum = ENOENT,
+                    .hint = "make it first, or say with l3CacheSchema, memBwSchema or schemata what it is to "
+                            "be" },
+            "there is no such class of service");
+}
+
+int resctrl_plan(const struct config_rdt *rdt, const char *id, const char *root, char **ret_made,
+        struct lc_error **err)
+{
+    CLEAN_PLACE struct place place = { .rdt = rdt, .err = err };
+    int r = find_place(&place, id, root);
+
+    if (r == 0)
+        r = check_class(&place);
+    if (r < 0)
+        return r;
+    *ret_made = NULL;
+    if (r == 0) {
+        *ret_made = TAKE_POINTER(place.class);
+    } else if (place.monitor != NULL) {
+        r = exists(&place, place.monitor);
+        if (r < 0)
+            return r;
+        if (r == 0)
+            *ret_made = TAKE_POINTER(place.monitor);
+    }
     return 0;
 }
 
-/* The kernel keeps its reason in a file of its own. */
-static int write_schemata(const char *root, const char *class, const char *wanted, struct lc_error **err)
+/* 1: made here; 0: it was there. */
+static int make_directory(const struct place *place, const char *path, const char *key)
 {
-    CLEAN_FREE char *info = join_path(root, "info"), *reason = NULL;
-    int r = write_file(class, "schemata", wanted, strlen(wanted));
-
-    if (r == 0)
-        return 0;
-    reason = info != NULL ? read_file(info, "last_cmd_status") : NULL;
-    if (reason != NULL)
-        reason[strcspn(reason, "\n")] = '\0';
-    return raise_rdt(err, "/schemata", -r, "write", class, reason);
+    if (mkdirat(AT_FDCWD, path, 0755) == 0) {
+        log_line(place->log, "resctrl: made %s", path);
+        return 1;
+    }
+    return errno == EEXIST ? 0 : fail(place, "mkdir", path, key, errno);
 }
 
-static int make_class(
-        const char *root, const struct config_rdt *rdt, const char *class, struct lc_error **err)
+int resctrl_make(const struct config_rdt *rdt, const char *id, const char *root, char **made,
+        const struct log *log, struct lc_error **err)
 {
-    CLEAN_FREE char *wanted = has_schemata(rdt) ? wanted_schemata(rdt) : NULL;
-    bool made = mkdir(class, 0755) == 0;
-    int r = made ? 0 : -errno;
+    CLEAN_PLACE struct place place = { .rdt = rdt, .log = log, .err = err };
+    int r = find_place(&place, id, root);
 
-    if (wanted == NULL && has_schemata(rdt))
-        r = -ENOMEM;
-    if (r < 0 && !(r == -EEXIST && rdt->clos_id != NULL)) {
-        r = raise_rdt(err, rdt->clos_id != NULL ? "/closID" : "", -r, "mkdir", class, NULL);
-    } else if (wanted != NULL) {
-        r = made ? write_schemata(root, class, wanted, err) : compare_schemata(class, wanted, err);
-    } else {
-        r = 0;
+    if (r == 0 && *made != NULL && strcmp(*made, place.class) == 0) {
+        r = make_directory(&place, place.class, "/closID");
+        if (r > 0)
+            r = each_schema(&place, rdt, write_line);
+        else if (r == 0) {
+            free(TAKE_POINTER(*made));
+            r = check_class(&place);
+        }
     }
-    if (r < 0 && made)
-        (void)rmdir(class);
+    if (r >= 0 && place.monitor != NULL)
+        r = make_directory(&place, place.monitor, "/enableMonitoring");
+    if (r > 0 && place.monitor != NULL && *made == NULL)
+        *made = TAKE_POINTER(place.monitor);
+    return r < 0 ? r : 0;
+}
+
+static int write_task(const struct place *place, const char *directory, pid_t pid, const char *key)
+{
+    CLEAN_FREE char *path = NULL;
+    CLEAN_FD int fd = -EBADF;
+    char text[24];
+    int r;
+
+    (void)snprintf(text, sizeof(text), "%d\n", (int)pid);
+    if (asprintf(&path, "%s/tasks", directory) < 0) {
+        path = NULL;
+        return fail(place, NULL, directory, key, ENOMEM);
+    }
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(place, "open", path, key, errno);
+    r = cgroup_write_text(fd, text);
+    return r < 0 ? fail(place, "write", path, key, -r) : 0;
+}
+
+int resctrl_place(
+        const struct config_rdt *rdt, const char *id, const char *root, pid_t pid, struct lc_error **err)
+{
+    CLEAN_PLACE struct place place = { .rdt = rdt, .err = err };
+    int r = find_place(&place, id, root);
+
+    if (r == 0)
+        r = write_task(&place, place.class, pid, "");
+    /* After that: the class takes a task out of its monitor. */
+    if (r == 0 && place.monitor != NULL)
+        r = write_task(&place, place.monitor, pid, "/enableMonitoring");
     return r;
 }
 
-static int move_task(const char *group, pid_t pid, struct lc_error **err)
+int resctrl_update(const struct config_rdt *rdt, const char *id, const char *root, const char *l3_cache,
+        const char *memory_bandwidth, const struct log *log, struct lc_error **err)
 {
-    char number[16];
-    int length = snprintf(number, sizeof(number), "%d", (int)pid);
-    int r = write_file(group, "tasks", number, (size_t)length);
-
-    return r < 0 ? raise_rdt(err, "", -r, "write", group, "moving the process into it") : 0;
-}
-
-int resctrl_join(
-        const char *root, const struct config_rdt *rdt, const char *id, pid_t pid, struct lc_error **err)
-{
-    CLEAN_FREE char *class = class_path(root, rdt, id);
-    CLEAN_FREE char *monitor = class != NULL ? monitor_path(class, id) : NULL;
+    const struct config_rdt wanted = { .l3_cache = l3_cache, .memory_bandwidth = memory_bandwidth };
+    CLEAN_PLACE struct place place = { .rdt = rdt, .log = log, .err = err };
+    const struct error_site site = { .stage = "update", .pointer = POINTER, .errnum = EINVAL };
     int r;
 
-    if (monitor == NULL)
-        return raise_memory(err);
-    r = move_task(class, pid, err);
-    return r == 0 && rdt->monitoring ? move_task(monitor, pid, err) : r;
+    if (memory_bandwidth != NULL &&
+            (strncmp(memory_bandwidth, "MB:", 3) != 0 || strchr(memory_bandwidth, '\n') != NULL))
+        return error_raise(
+                err, &site, "expected one line like \"MB:0=50;1=70\", found \"%s\"", memory_bandwidth);
+    if (memory_bandwidth == NULL && l3_cache != NULL && strstr(l3_cache, "MB:") != NULL)
+        return error_raise(err, &site, "memory bandwidth does not belong into the schema of the L3 cache");
+    r = find_place(&place, id, root);
+    return r < 0 ? r : each_schema(&place, &wanted, write_line);
 }
 
-int resctrl_make(
-        const char *root, const struct config_rdt *rdt, const char *id, pid_t pid, struct lc_error **err)
+/* ---- the end ---- */
+
+static int remove_directory(const char *path)
 {
-    CLEAN_FREE char *class = class_path(root, rdt, id);
-    CLEAN_FREE char *monitor = class != NULL ? monitor_path(class, id) : NULL;
+    return unlinkat(AT_FDCWD, path, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int resctrl_remove(const char *made, const char *id)
+{
+    CLEAN_FREE char *monitor = NULL, *path = NULL, *tasks = NULL;
+    const char *slash = made != NULL ? strrchr(made, '/') : NULL;
     int r;
 
-    if (monitor == NULL)
-        return raise_memory(err);
-    r = make_class(root, rdt, class, err);
-    if (r < 0)
-        return r;
-    if (rdt->monitoring && mkdir(monitor, 0755) < 0)
-        return raise_rdt(err, "/enableMonitoring", errno, "mkdir", monitor, NULL);
-    return resctrl_join(root, rdt, id, pid, err);
-}
-
-int resctrl_remove(const char *made)
-{
-    if (made == NULL || rmdir(made) == 0 || errno == ENOENT)
+    if (slash == NULL)
         return 0;
-    return -errno;
+    if (asprintf(&monitor, "%s/" MONITORS "/%s", made, id) < 0 || asprintf(&path, "%s/tasks", made) < 0)
+        return -ENOMEM;
+    r = remove_directory(monitor);
+    /* The kernel would move what is in there, unasked, to the root's class. */
+    if (r == 0 && strcmp(slash + 1, id) != 0 && cgroup_read_text(AT_FDCWD, path, &tasks) == 0 &&
+            tasks[0] != '\0')
+        return 0;
+    return r < 0 ? r : remove_directory(made);
 }

@@ -3,7 +3,6 @@
 
 #include <base/util.h>
 #include <oci/oci.h>
-#include <security/apparmor.h>
 #include <security/capabilities.h>
 
 #include <fcntl.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #define SECCOMP_NEW_LISTENER (1ul << 3)
 #define SECCOMP_WAIT_KILLABLE (1ul << 5)
@@ -92,29 +90,8 @@ static uint32_t seccomp_flags(void)
     return found;
 }
 
-/* Does a small file of the kernel's have the word? */
-static bool file_has(const char *path, const char *word)
-{
-    char text[4096];
-    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-
-    if (length < 0)
-        return false;
-    text[length] = '\0';
-    return strstr(text, word) != NULL;
-}
-
-static bool kernel_at_least(int major, int minor)
-{
-    struct utsname name;
-    int is_major = 0, is_minor = 0;
-
-    if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &is_major, &is_minor) != 2)
-        return false;
-    return is_major > major || (is_major == major && is_minor >= minor);
-}
-
+/* "enabled" says what this build can do, "unrelated to whether the host supports it" (runtime-spec): what the host lacks is an error
+ * when a configuration asks for it. */
 int lc_features(char **ret_json, struct lc_error **err)
 {
     const struct config_pair annotations[] = {
@@ -126,20 +103,20 @@ int lc_features(char **ret_json, struct lc_error **err)
         .last_capability = last < 0 ? CAP_LAST_CAP : last,
         .cgroup_v1 = true,
         .cgroup_v2 = true,
-        .rdma = file_has("/proc/cgroups", "rdma") || file_has("/sys/fs/cgroup/cgroup.controllers", "rdma"),
+        .rdma = true,
         .seccomp_flags = seccomp_flags(),
-        .apparmor = apparmor_enabled() == 1,
-        .selinux = exists("/sys/fs/selinux/enforce"),
-        .rdt = file_has("/proc/filesystems", "resctrl"),
-        .rdt_monitoring = exists("/sys/fs/resctrl/info/L3_MON"),
-        .memory_policy = exists("/proc/self/numa_maps"),
-        .idmap = kernel_at_least(5, 12),
+        .apparmor = true,
+        .selinux = true,
+        .rdt = true,
+        .rdt_schemata = true,
+        .rdt_monitoring = true,
+        .memory_policy = true,
+        .idmap = true,
         .net_devices = true,
         .annotations = annotations,
         .n_annotations = ARRAY_SIZE(annotations),
     };
 
     features.seccomp = features.seccomp_flags != 0;
-    features.rdt_schemata = features.rdt;
     return oci_features_json(&features, ret_json, err);
 }

@@ -2,6 +2,7 @@
 #include "runtime.h"
 
 #include <base/util.h>
+#include <cgroups/resctrl.h>
 #include <lcsys/syscalls.h>
 #include <oci/oci.h>
 
@@ -180,6 +181,32 @@ int lc_container_resume(struct lc_runtime *runtime, const char *id, struct lc_er
     return freeze(runtime, id, false, err);
 }
 
+/* Which class of service the container is in stands in its configuration only. */
+static int update_rdt(struct container *container, const struct lc_update_options *options, bool apply,
+        struct lc_error **err)
+{
+    struct lc_config *config = NULL;
+    int r = 0;
+
+    if (options->l3_cache_schema == NULL && options->memory_bandwidth_schema == NULL)
+        return 0;
+    r = oci_config(container, NULL, NULL, &config, err);
+    if (r < 0)
+        return r;
+    if (!config->oci.rdt.present)
+        r = error_raise(err,
+                &(struct error_site){ .stage = "update",
+                        .pointer = config->pointers->rdt,
+                        .errnum = EINVAL,
+                        .hint = "a container has to be made with linux.intelRdt for that" },
+                "the container is in no class of service of its own");
+    else if (apply)
+        r = resctrl_update(&config->oci.rdt, container->id, NULL, options->l3_cache_schema,
+                options->memory_bandwidth_schema, container->log, err);
+    lc_config_free(config);
+    return r;
+}
+
 static int update(struct container *container, const struct lc_update_options *options, struct lc_error **err)
 {
     struct config_cgroups cgroups = { .present = true, .oci = true };
@@ -188,11 +215,14 @@ static int update(struct container *container, const struct lc_update_options *o
 
     if (oci_status(container) == STATUS_STOPPED)
         return refuse(err, "update", EINVAL, "container not running");
-    if (options->resources != NULL)
+    r = update_rdt(container, options, false, err);
+    if (r == 0 && options->resources != NULL)
         r = oci_parse_resources(options->resources, strlen(options->resources),
                 options->name != NULL ? options->name : "resources", &arena, &cgroups, err);
     if (r == 0)
         r = cgroup_apply_update(&container->record.groups, &cgroups, container->log, err);
+    if (r == 0)
+        r = update_rdt(container, options, true, err);
     arena_done(&arena);
     return r;
 }

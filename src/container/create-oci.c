@@ -3,6 +3,7 @@
 #include "runtime.h"
 
 #include <base/util.h>
+#include <cgroups/resctrl.h>
 #include <security/seccomp.h>
 
 #include <fcntl.h>
@@ -116,7 +117,9 @@ static int intend(struct creation *creation, struct lc_error **err)
     record->oci.listener = creation->filter.notifies;
     if (record->oci.bundle == NULL || record->oci.rootfs == NULL || record->oci.version == NULL)
         return fail(err, "record", ENOMEM, NULL);
-    return 0;
+    return config->oci.rdt.present
+                   ? resctrl_plan(&config->oci.rdt, container->id, NULL, &record->oci.rdt, err)
+                   : 0;
 }
 
 static int open_descriptors(struct creation *creation, struct lc_error **err)
@@ -237,6 +240,18 @@ static int move_devices(const struct creation *creation, int *netns, struct lc_e
     return r < 0 ? r : network_devices_move(creation->config, *netns, creation->container->log, err);
 }
 
+static int enter_rdt(const struct creation *creation, struct lc_error **err)
+{
+    const struct config_rdt *rdt = &creation->config->oci.rdt;
+    struct container *container = creation->container;
+    int r;
+
+    if (!rdt->present)
+        return 0;
+    r = resctrl_make(rdt, container->id, NULL, &container->record.oci.rdt, container->log, err);
+    return r < 0 ? r : resctrl_place(rdt, container->id, NULL, creation->session->pid, err);
+}
+
 /* The host's half, while the child mounts. */
 static int host_half(const struct creation *creation, struct lc_error **err)
 {
@@ -255,6 +270,8 @@ static int host_half(const struct creation *creation, struct lc_error **err)
         r = identify(creation, err);
     if (r == 0)
         r = cgroup_make_v1(creation->config, &container->record.groups, container->log, err);
+    if (r == 0)
+        r = enter_rdt(creation, err);
     if (r == 0)
         r = session_place(session, &container->record.groups, err);
     if (r == 0)

@@ -2,6 +2,7 @@
 #include "runtime.h"
 
 #include <base/util.h>
+#include <cgroups/resctrl.h>
 #include <security/seccomp.h>
 
 #include <fcntl.h>
@@ -82,6 +83,9 @@ static int enter(struct joining *joining, struct lc_error **err)
         r = cgroup_open_v2(&record->groups, &group, err);
     if (r == 0)
         r = session_start(session, joining->options.stdio, given, group, err);
+    /* What it forks will be in there too. */
+    if (r == 0 && joining->config->oci.rdt.present)
+        r = resctrl_place(&joining->config->oci.rdt, joining->container.id, NULL, session->pid, err);
     if (r == 0 && joining->options.cgroup == NULL)
         r = session_place(session, &record->groups, err);
     else if (r == 0)

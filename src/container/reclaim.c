@@ -3,6 +3,7 @@
 #include "mark.h"
 
 #include <base/util.h>
+#include <cgroups/resctrl.h>
 #include <lcsys/syscalls.h>
 
 #include <poll.h>
@@ -33,6 +34,18 @@ static void kill_identity(const struct identity *identity)
         (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
+static int remove_rdt(const struct container *container, struct lc_error **err)
+{
+    const char *path = container->record.oci.rdt;
+    int r = resctrl_remove(path, container->id);
+
+    return r == 0 ? 0
+                  : error_raise(err,
+                            &(struct error_site){
+                                    .stage = "cleanup", .op = "resctrl", .errnum = -r, .object = path },
+                            NULL);
+}
+
 int reclaim_resources(struct container *container, struct lc_error **err)
 {
     struct record *record = &container->record;
@@ -60,6 +73,8 @@ int reclaim_resources(struct container *container, struct lc_error **err)
                         .errnum = -r,
                         .object = record->groups.count > 0 ? record->groups.groups[0].path : NULL },
                 "the control group cannot be removed");
+    if (r == 0 && record->oci.rdt != NULL)
+        r = remove_rdt(container, err);
     return r;
 }
 

@@ -3,16 +3,21 @@
 
 #include <base/util.h>
 
+#include <jansson.h>
 #include <stddef.h>
 #include <string.h>
 
-/* One directory, so neither a way out nor a way deeper. */
+/* One directory, so neither a way out nor a way deeper; "/" is the class that everybody is in. */
 static void read_clos(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = get_text(reader, node);
 
     if (text == NULL || *text == '\0')
         return;
+    if (strcmp(text, "/") == 0) {
+        *(const char **)target = keep(reader, text);
+        return;
+    }
     if (strchr(text, '/') != NULL || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
             strlen(text) > 255 || has_control(text))
         complain_expected(reader, node, "the name of one directory");
@@ -35,12 +40,15 @@ static void read_schemata(struct reader *reader, const struct node *node, void *
     read_text_list(reader, node, check_line, &rdt->schemata, &rdt->n_schemata);
 }
 
-/* May have several lines: L3 or L3CODE with L3DATA. */
+/* May have several lines: L3 or L3CODE with L3DATA. Lines with MB are not used, which is only right when memBwSchema replaces
+ * them. */
 static void read_l3(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = get_text(reader, node);
 
-    if (text != NULL && strstr(text, "MB:") != NULL)
+    json_t *other = node->parent != NULL ? json_object_get(node->parent->json, "memBwSchema") : NULL;
+
+    if (text != NULL && strstr(text, "MB:") != NULL && json_string_length(other) == 0)
         complain(reader, node, "memory bandwidth belongs into memBwSchema");
     else if (text != NULL && *text != '\0')
         *(const char **)target = keep(reader, text);

@@ -1,27 +1,34 @@
-/* linux.intelRdt: a group of the resctrl file system, which divides caches and memory bandwidth (CLOS), and beside it a group that only
- * counts them (monitoring). */
+/* linux.intelRdt: classes of service for caches and memory bandwidth, which are directories of the resctrl file system.
+ * `root`: where that is mounted; NULL: looked for. A container's class is named by closID ("/": the root's own), else by its id. */
 #ifndef CGROUPS_RESCTRL_H
 #define CGROUPS_RESCTRL_H
 
 #include <base/error.h>
+#include <base/log.h>
 #include <config/config.h>
 
 #include <sys/types.h>
 
-/* Where resctrl is mounted; caller frees. -ENOTSUP, with what is missing: it is mounted nowhere. */
-int resctrl_root(char **ret, struct lc_error **err);
-/* No side effect: what resctrl_make will make for this container alone, to be recorded before; caller frees. NULL: nothing.
- * A group with a closID is for others too: it stays when the container goes. */
-int resctrl_plan(const char *root, const struct config_rdt *rdt, const char *id, char **ret_made,
+/* The directory that will be made, NULL in *ret_made when none will; to be recorded first. Refuses what cannot be: no resctrl, a
+ * class that neither exists nor is described, one that exists with other values than described. No side effect. Caller frees. */
+int resctrl_plan(const struct config_rdt *rdt, const char *id, const char *root, char **ret_made,
         struct lc_error **err);
-/* Makes what is missing, writes the schemata and moves the process in. A group that exists is used if it is as the schemata
- * want it. */
-int resctrl_make(
-        const char *root, const struct config_rdt *rdt, const char *id, pid_t pid, struct lc_error **err);
-/* Only moves a process into the groups of a container that has been made. */
-int resctrl_join(
-        const char *root, const struct config_rdt *rdt, const char *id, pid_t pid, struct lc_error **err);
-/* Removes what the plan said; what is not there is fine, and so is NULL. 0 or -errno. */
-int resctrl_remove(const char *made);
+
+/* Makes it and writes its schemata. One that somebody else has made meanwhile must have the same values, and is then not ours:
+ * *made becomes NULL. */
+int resctrl_make(const struct config_rdt *rdt, const char *id, const char *root, char **made,
+        const struct log *log, struct lc_error **err);
+
+/* Moves a task in, and with it what it will fork. */
+int resctrl_place(
+        const struct config_rdt *rdt, const char *id, const char *root, pid_t pid, struct lc_error **err);
+
+/* New values for a living container; NULL: as it was. */
+int resctrl_update(const struct config_rdt *rdt, const char *id, const char *root, const char *l3_cache,
+        const char *memory_bandwidth, const struct log *log, struct lc_error **err);
+
+/* Removes what was made for this container: a class of a given name only when no task of another one is left in it, but always
+ * the monitoring group. Missing ones are fine. 0 or -errno. */
+int resctrl_remove(const char *made, const char *id);
 
 #endif
