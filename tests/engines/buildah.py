@@ -57,7 +57,8 @@ def step_run(engine, step):
     step.run("run", work, "true", out="")
     step.run("run", work, "sh", "-c", "echo out; echo err >&2; exit 42", status=42, out="out", err="^err$")
     step.run("run", work, "cat", stdin="hello\n", out="hello")
-    step.run("run", "--workingdir", "/tmp", "-e", "A=b c", "--hostname", "hh", work, "sh", "-c", "pwd; echo $A; hostname; echo $$", out="/tmp\nb c\nhh\n1")
+    step.run("run", "--workingdir", "/tmp", "-e", "A=b c", "--hostname", "hh", work, "sh", "-c",
+             "pwd; echo $A; hostname; echo $$", out="/tmp\nb c\nhh\n1")
     step.run("run", "--no-pivot", work, "true")
     step.equal(len(step.run("run", work, "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x").out), 3000000, "output")
     step.run("run", work, "sh", "-c", "echo kept >/file")
@@ -66,7 +67,8 @@ def step_run(engine, step):
 
 def step_run_errors(engine, step):
     work = begin(engine, step)
-    for command, words in (("nosuchcmd", "nosuchcmd.*executable file not found in \\$PATH"), ("/nosuch/path", "/nosuch/path.*no such file"),
+    for command, words in (("nosuchcmd", "nosuchcmd.*executable file not found in \\$PATH"),
+                           ("/nosuch/path", "/nosuch/path.*no such file"),
                            ("/etc/notexec", "/etc/notexec.*permission denied"), ("/etc", "/etc.*permission denied")):
         step.run("run", work, command, status=1, err=words)
     step.equal(engine.states_left(), [], "states that are left")
@@ -83,7 +85,8 @@ def step_kill(engine, step):
     work = begin(engine, step)
     for number in (signal.SIGTERM, signal.SIGINT):
         with subprocess.Popen(engine.command("run", work, "sleep", "777"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=dict(os.environ, **engine.environment), start_new_session=True) as process:
+                              stderr=subprocess.PIPE, env=dict(os.environ, **engine.environment),
+                              start_new_session=True) as process:
             step.until(lambda: "/bin/sleep 777" in kernel.processes().values(), "the process")
             os.killpg(process.pid, number)
             step.until(lambda: "/bin/sleep 777" not in kernel.processes().values(), "its end")
@@ -140,7 +143,8 @@ def step_seccomp(engine, step):
 
 
 def step_masked_paths(engine, step):
-    step.run("run", begin(engine, step), "sh", "-c", "head -c 1 /proc/timer_list | wc -c; echo 1 >/proc/sys/kernel/panic", status=1, out="0",
+    step.run("run", begin(engine, step), "sh", "-c", "head -c 1 /proc/timer_list | wc -c; echo 1 >/proc/sys/kernel/panic",
+             status=1, out="0",
              err="panic: Read-only file system")
 
 
@@ -148,7 +152,8 @@ def step_memory_limit(engine, step):
     work = begin(engine, step, "--memory", "32m", "--memory-swap", "32m", "--cpu-shares", "512", "--cpuset-cpus", "0")
     with subprocess.Popen(engine.command("run", work, "sleep", "778"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, env=dict(os.environ, **engine.environment)) as process:
-        found = step.until(lambda: next((number for number, line in kernel.processes().items() if line == "/bin/sleep 778"), None), "the process")
+        found = step.until(lambda: next((number for number, line in kernel.processes().items() if line == "/bin/sleep 778"),
+                                        None), "the process")
         values = [kernel.limit(found, what) for what in ("memory", "swap", "shares", "cpuset")]
         os.kill(found, signal.SIGKILL)
         process.communicate(timeout=20)
@@ -182,7 +187,8 @@ def step_isolation_rootless(engine, step):
 def step_build(engine, step):
     context = f"{engine.work}/context"
     os.makedirs(context)
-    engine.write("context/Containerfile", f"FROM {engine.image}\nRUN echo built >/made\nUSER app\nRUN id -u && cat /made && ! touch /x\nCMD cat /made\n")
+    engine.write("context/Containerfile",
+                 f"FROM {engine.image}\nRUN echo built >/made\nUSER app\nRUN id -u && cat /made && ! touch /x\nCMD cat /made\n")
     step.run("bud", "--pull-never", "--layers=false", "-t", "localhost/built", context, match="^1000\nbuilt$")
     engine.write("context/Containerfile", f"FROM {engine.image}\nRUN exit 5\n")
     result = step.run("bud", "--pull-never", "-t", "localhost/bad", context, status=None)
@@ -194,7 +200,8 @@ def step_build(engine, step):
 def step_parallel(engine, step):
     works = [begin(engine, step) for _ in range(20)]
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
-        results = list(pool.map(lambda number: step.run("run", works[number], "sh", "-c", f"echo {number}; exit {number}", status=None), range(20)))
+        results = list(pool.map(lambda number: step.run("run", works[number], "sh", "-c", f"echo {number}; exit {number}",
+                                                        status=None), range(20)))
     step.equal([(result.status, result.out.strip()) for result in results], [(number, str(number)) for number in range(20)],
                "status and output of 20")
 

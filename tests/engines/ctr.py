@@ -97,7 +97,8 @@ def step_run(engine, step):
     run(engine, step, "sh", "-c", "echo out; echo err >&2; exit 42", status=42, out="out", err="^err$")
     # Not cat: ctr 1.6 does not hand on the end of its input.
     run(engine, step, "head", "-n", "1", stdin="hello\n", out="hello")
-    run(engine, step, "sh", "-c", "echo $A; pwd; echo $$; hostname >/dev/null", options=("--rm", "--env", "A=b c", "--cwd", "/tmp"), out="b c\n/tmp\n1")
+    run(engine, step, "sh", "-c", "echo $A; pwd; echo $$; hostname >/dev/null",
+        options=("--rm", "--env", "A=b c", "--cwd", "/tmp"), out="b c\n/tmp\n1")
     run(engine, step, "true", options=("--rm", "--null-io"))
     run(engine, step, "true", options=("--rm", "--no-pivot"))
     result = run(engine, step, "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
@@ -105,7 +106,8 @@ def step_run(engine, step):
 
 
 def step_run_errors(engine, step):
-    for command, words in (("nosuchcmd", 'exec: "nosuchcmd": executable file not found in \\$PATH'), ("/nosuch/path", "/nosuch/path.*no such file"),
+    for command, words in (("nosuchcmd", 'exec: "nosuchcmd": executable file not found in \\$PATH'),
+                           ("/nosuch/path", "/nosuch/path.*no such file"),
                            ("/etc/notexec", "/etc/notexec.*permission denied"), ("/etc", "/etc.*permission denied")):
         run(engine, step, command, options=(), status=1, err=f"OCI runtime create failed: .*{words}")
     step.equal(engine.states_left(), [], "states that are left")
@@ -157,7 +159,8 @@ def step_exec_it(engine, step):
 
 
 def step_stop(engine, step):
-    name, process, log = logged(engine, step, command=("sh", "-c", 'trap "echo got term; exit 7" TERM; echo ready; while :; do sleep 0.05; done'))
+    name, process, log = logged(engine, step, command=(
+        "sh", "-c", 'trap "echo got term; exit 7" TERM; echo ready; while :; do sleep 0.05; done'))
     step.until(lambda: "ready" in kernel.read(log), "the trap")
     step.run("t", "kill", "-s", "TERM", name)
     ended(step, name, 7)
@@ -229,7 +232,8 @@ def step_top(engine, step):
 def step_user(engine, step):
     def change(spec):
         spec["process"]["user"] = {"uid": 1000, "gid": 2000, "additionalGids": [5, 7], "umask": 0o27}
-    name, command = configured(engine, step, "sh", "-c", "id -u; id -g; id -G; umask; grep CapEff /proc/self/status", change=change)
+    name, command = configured(engine, step, "sh", "-c", "id -u; id -g; id -G; umask; grep CapEff /proc/self/status",
+                               change=change)
     step.run(*command, "--rm", name, out=f"1000\n2000\n2000 5 7\n0027\nCapEff:\t{'0' * 16}")
 
 
@@ -239,7 +243,8 @@ def step_read_only(engine, step):
 
 
 def step_tmpfs(engine, step):
-    result = run(engine, step, "sh", "-c", "grep /scratch /proc/mounts; head -c 2000000 /dev/zero >/scratch/x; stat -c %s /scratch/x",
+    result = run(engine, step, "sh", "-c",
+                 "grep /scratch /proc/mounts; head -c 2000000 /dev/zero >/scratch/x; stat -c %s /scratch/x",
                  options=("--rm", "--mount", "type=tmpfs,src=tmpfs,dst=/scratch,options=size=1m:noexec:nodev"))
     step.match(r"^tmpfs /scratch tmpfs (?=\S*nodev)(?=\S*noexec)\S*size=1024k", result.out, "mount options")
     step.match(r"^1048576$", result.out, "size of the file")
@@ -250,10 +255,12 @@ def step_volumes(engine, step):
     os.makedirs(shared)
     engine.write("shared/host", "from the host\n")
     mount = f"type=bind,src={shared},dst=/data,options=rbind"
-    run(engine, step, "sh", "-c", "cat /data/host; echo inside >/data/made", options=("--rm", "--mount", f"{mount}:rw"), out="from the host")
+    run(engine, step, "sh", "-c", "cat /data/host; echo inside >/data/made", options=("--rm", "--mount", f"{mount}:rw"),
+        out="from the host")
     step.equal(kernel.read(f"{shared}/made"), "inside\n", "what the container wrote")
     run(engine, step, "touch", "/data/x", options=("--rm", "--mount", f"{mount}:ro"), status=1, err="Read-only file system")
-    run(engine, step, "cat", "/etc/file", options=("--rm", "--mount", f"type=bind,src={shared}/host,dst=/etc/file,options=bind:ro"),
+    run(engine, step, "cat", "/etc/file", options=("--rm", "--mount",
+                                                   f"type=bind,src={shared}/host,dst=/etc/file,options=bind:ro"),
         out="from the host")
 
 
@@ -271,7 +278,8 @@ def step_capabilities(engine, step):
 
 
 def step_seccomp(engine, step):
-    run(engine, step, "sh", "-c", "grep Seccomp: /proc/self/status; refused || echo $?", options=("--rm", "--seccomp"), out="Seccomp:\t2\n1")
+    run(engine, step, "sh", "-c", "grep Seccomp: /proc/self/status; refused || echo $?", options=("--rm", "--seccomp"),
+        out="Seccomp:\t2\n1")
     run(engine, step, "sh", "-c", "grep Seccomp: /proc/self/status; refused && echo allowed", out="Seccomp:\t0\nallowed")
 
 
@@ -358,7 +366,8 @@ def step_parallel(engine, step):
 
 def step_rm_f(engine, step):
     name, process = sleeper(engine, step, command=("sh", "-c", "sleep 999 & sleep 1000"))
-    directories = {kernel.group(process, controller)[0] for controller in kernel.groups(process) if controller in kernel.hierarchies()}
+    directories = {kernel.group(process,
+                                controller)[0] for controller in kernel.groups(process) if controller in kernel.hierarchies()}
     step.run("t", "rm", "-f", name)
     step.true(not kernel.alive(process), "the process is gone")
     step.equal([path for path in directories if os.path.isdir(path)], [], "groups that are left")

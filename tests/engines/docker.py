@@ -66,7 +66,8 @@ def step_run_error_state(engine, step):
     for command, code in (("nosuchcmd", "127"), ("/nosuch/path", "127"), ("/etc/notexec", "126")):
         name = step.name()
         step.run("run", "--name", name, engine.image, command, status=int(code))
-        step.equal(common.inspect(step, name, "{{.State.Status}} {{.State.ExitCode}}"), f"created {code}", f"state after {command}")
+        step.equal(common.inspect(step, name, "{{.State.Status}} {{.State.ExitCode}}"), f"created {code}",
+                   f"state after {command}")
 
 
 def step_update(engine, step):
@@ -97,7 +98,8 @@ def health(step, name):
 
 def step_healthcheck(engine, step):
     name = step.name()
-    step.run("run", "-d", "--name", name, "--health-cmd", "test -e /tmp/ok", "--health-interval", "0.3s", "--health-retries", "1",
+    step.run("run", "-d", "--name", name, "--health-cmd", "test -e /tmp/ok", "--health-interval", "0.3s", "--health-retries",
+             "1",
              engine.image, "sleep", "100")
     step.until(lambda: health(step, name) == "unhealthy", "unhealthy")
     step.run("exec", name, "touch", "/tmp/ok")
@@ -127,7 +129,8 @@ def step_events(engine, step):
     begin = time.time()
     step.run("run", "--name", name, engine.image, "true")
     step.run("rm", name)
-    events = step.run("events", "--since", str(begin), "--until", str(time.time()), "--filter", f"container={name}", "--format", "{{.Action}}")
+    events = step.run("events", "--since", str(begin), "--until", str(time.time()), "--filter", f"container={name}",
+                      "--format", "{{.Action}}")
     step.equal([word for word in events.out.split() if word in ("create", "start", "die", "destroy")],
                ["create", "start", "die", "destroy"], "events")
 

@@ -108,7 +108,8 @@ def step_pod(engine, step):
 
 def step_privileged(engine, step):
     ours = kernel.field("self", "CapEff")
-    step.run("run", "--rm", "--privileged", engine.image, "sh", "-c", "grep -E 'CapEff|Seccomp:' /proc/self/status; ls -d /dev/vda",
+    step.run("run", "--rm", "--privileged", engine.image, "sh", "-c",
+             "grep -E 'CapEff|Seccomp:' /proc/self/status; ls -d /dev/vda",
              match=rf"CapEff:\t{ours}.*Seccomp:\t0.*/dev/vda")
     name = common.sleeper(engine, step)
     step.run("exec", "--privileged", name, "grep", "CapEff", "/proc/self/status", out=f"CapEff:\t{ours}")
@@ -131,8 +132,10 @@ def step_preserve_fds(engine, step):
 
 
 def step_systemd(engine, step):
-    step.run("run", "--rm", "--systemd", "always", engine.image, "sh", "-c", "grep -E ' (/run|/tmp|/run/lock) ' /proc/mounts | wc -l; "
-             "touch /sys/fs/cgroup/systemd/$(sed -n 's/.*name=systemd:.//p' /proc/self/cgroup | head -1)/cgroup.procs", match=r"^3")
+    step.run("run", "--rm", "--systemd", "always", engine.image, "sh", "-c",
+             "grep -E ' (/run|/tmp|/run/lock) ' /proc/mounts | wc -l; "
+             "touch /sys/fs/cgroup/systemd/$(sed -n 's/.*name=systemd:.//p' /proc/self/cgroup | head -1)/cgroup.procs",
+             match=r"^3")
 
 
 STEPS = steps_of(globals())

@@ -52,7 +52,8 @@ def step_run(engine, step):
     step.run("run", "--rm", engine.image, "true", out="")
     step.run("run", "--rm", engine.image, "sh", "-c", "echo out; echo err >&2; exit 42", status=42, out="out", err=r"^err$")
     step.run("run", "--rm", "-i", engine.image, "cat", stdin="hello\n", out="hello")
-    step.run("run", "--rm", "-e", "A=b c", "-w", "/tmp", "--hostname", "hh", engine.image, "sh", "-c", 'echo "$A"; pwd; hostname; echo $$',
+    step.run("run", "--rm", "-e", "A=b c", "-w", "/tmp", "--hostname", "hh", engine.image, "sh", "-c",
+             'echo "$A"; pwd; hostname; echo $$',
              out="b c\n/tmp\nhh\n1")
     step.run("run", "--rm", engine.image, "sh", "-c", "sh -c 'kill -9 $$'; echo $?", out="137", err="")
 
@@ -153,7 +154,8 @@ def step_exec_it(engine, step):
 
 
 def step_stop(engine, step):
-    name = sleeper(engine, step, command=("sh", "-c", 'trap "echo got term; exit 7" TERM; echo ready; while :; do sleep 0.05; done'))
+    name = sleeper(engine, step,
+                   command=("sh", "-c", 'trap "echo got term; exit 7" TERM; echo ready; while :; do sleep 0.05; done'))
     step.until(lambda: "ready" in logs(step, name), "the trap")
     start = time.monotonic()
     step.run("stop", name)
@@ -204,10 +206,12 @@ def step_pause(engine, step):
 
 
 def step_stats(engine, step):
-    name = sleeper(engine, step, "--memory", "64m", command=("sh", "-c", "head -c 5000000 /dev/zero >/dev/shm/x; sleep 1000 & wait"))
+    name = sleeper(engine, step, "--memory", "64m", command=("sh", "-c",
+                                                             "head -c 5000000 /dev/zero >/dev/shm/x; sleep 1000 & wait"))
     step.until(lambda: "1000" in "".join(kernel.processes().values()), "the sleep")
     form = "{{.Name}} {{.MemUsage}} {{.PIDs}}"
-    found = step.match(rf"{name} ([\d.]+)([kKM])i?B / ([\d.]+)Mi?B (\d+)", step.run("stats", "--no-stream", "--format", form, name).out,
+    found = step.match(rf"{name} ([\d.]+)([kKM])i?B / ([\d.]+)Mi?B (\d+)",
+                       step.run("stats", "--no-stream", "--format", form, name).out,
                        "stats")
     step.equal(found.group(4), "2", "processes in stats")
     step.true(64 <= float(found.group(3)) < 68, "the limit in stats")
@@ -231,15 +235,18 @@ def step_user(engine, step):
     step.equal(kernel.field(process, "Gid"), "\t".join(["2000"] * 4), "Gid")
     step.true("5" in kernel.field(process, "Groups").split(), "group 5 among the groups")
     step.equal(kernel.field(process, "CapEff"), "0" * 16, "CapEff of an ordinary user")
-    step.run("run", "--rm", "--user", "app", engine.image, "sh", "-c", "id -un; id -gn; id -Gn; echo x 2>/dev/null >/etc/x || echo refused",
+    step.run("run", "--rm", "--user", "app", engine.image, "sh", "-c",
+             "id -un; id -gn; id -Gn; echo x 2>/dev/null >/etc/x || echo refused",
              match=r"^app\napp\n(app )?extra\nrefused$")
     step.run("run", "--rm", "--user", "nosuchuser", engine.image, "true", status=None, err="nosuchuser")
 
 
 def step_read_only(engine, step):
-    step.run("run", "--rm", "--read-only", engine.image, "sh", "-c", "grep -E '^[^ ]+ / ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1; "
+    step.run("run", "--rm", "--read-only", engine.image, "sh", "-c",
+             "grep -E '^[^ ]+ / ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1; "
              "echo x >/x", status=1, match="^ro$", err="Read-only file system")
-    step.run("run", "--rm", "--read-only", "--tmpfs", "/scratch", engine.image, "sh", "-c", "echo x >/scratch/x && cat /scratch/x; "
+    step.run("run", "--rm", "--read-only", "--tmpfs", "/scratch", engine.image, "sh", "-c",
+             "echo x >/scratch/x && cat /scratch/x; "
              "cat /full/content", out="x\nfrom the image")
 
 
@@ -255,12 +262,14 @@ def step_volumes(engine, step):
     shared = f"{engine.work}/shared"
     os.makedirs(shared, exist_ok=True)
     engine.write("shared/host", "from the host\n")
-    step.run("run", "--rm", "-v", f"{shared}:/data", engine.image, "sh", "-c", "cat /data/host; echo inside >/data/made", out="from the host")
+    step.run("run", "--rm", "-v", f"{shared}:/data", engine.image, "sh", "-c", "cat /data/host; echo inside >/data/made",
+             out="from the host")
     step.equal(kernel.read(f"{shared}/made"), "inside\n", "what the container wrote")
     step.run("run", "--rm", "-v", f"{shared}:/data:ro", engine.image, "sh", "-c", "cat /data/made; echo x >/data/new", status=1,
              out="inside", err="Read-only file system")
     step.run("run", "--rm", "-v", f"{shared}/host:/etc/one-file:ro", engine.image, "cat", "/etc/one-file", out="from the host")
-    step.run("run", "--rm", "--mount", f"type=bind,src={shared},dst=/deep/er", engine.image, "cat", "/deep/er/host", out="from the host")
+    step.run("run", "--rm", "--mount", f"type=bind,src={shared},dst=/deep/er", engine.image, "cat", "/deep/er/host",
+             out="from the host")
     step.run("volume", "create", "kept")
     step.run("run", "--rm", "-v", "kept:/v", engine.image, "sh", "-c", "echo kept >/v/file")
     step.run("run", "--rm", "-v", "kept:/v", engine.image, "cat", "/v/file", out="kept")
@@ -313,7 +322,8 @@ def step_seccomp(engine, step):
     name = sleeper(engine, step)
     step.equal(kernel.field(pid(step, name), "Seccomp"), "2", "Seccomp")
     step.run("run", "--rm", engine.image, "sh", "-c", "refused || echo $?", match="^(1|38)$")
-    step.run("run", "--rm", "--security-opt", "seccomp=unconfined", engine.image, "sh", "-c", "grep Seccomp: /proc/self/status; refused && echo allowed",
+    step.run("run", "--rm", "--security-opt", "seccomp=unconfined", engine.image, "sh", "-c",
+             "grep Seccomp: /proc/self/status; refused && echo allowed",
              out="Seccomp:\t0\nallowed")
     profile = engine.write("seccomp.json", json.dumps({
         "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
@@ -329,7 +339,8 @@ def step_masked_paths(engine, step):
     script = "ls /proc/acpi /sys/firmware | wc -w; head -c 1 /proc/timer_list | wc -c; echo 1 >/proc/sys/kernel/panic"
     step.run("run", "--rm", engine.image, "sh", "-c", script, status=1, out="2\n0", err="panic: Read-only file system")
     step.run("run", "--rm", engine.image, "sh", "-c",
-             "d=/sys/fs/cgroup; [ ! -d $d/memory ] || d=$d/memory; mkdir $d/x", status=1, err="Read-only file system|Permission denied")
+             "d=/sys/fs/cgroup; [ ! -d $d/memory ] || d=$d/memory; mkdir $d/x", status=1,
+             err="Read-only file system|Permission denied")
 
 
 def step_memory_limit(engine, step):
@@ -359,7 +370,8 @@ def step_oom(engine, step):
     step.run("run", "--name", name, "--memory", "16m", "--memory-swap", "16m", engine.image, "tail", "/dev/zero", status=137)
     step.equal(state(step, name), "exited 137", "state")
     name = step.name()
-    step.run("run", "--name", name, "--memory", "16m", "--memory-swap", "16m", engine.image, "sh", "-c", "tail /dev/zero; echo $?; sleep 1; exit 3",
+    step.run("run", "--name", name, "--memory", "16m", "--memory-swap", "16m", engine.image, "sh", "-c",
+             "tail /dev/zero; echo $?; sleep 1; exit 3",
              status=3, out="137")
     if engine.oom_is_told:
         step.equal(inspect(step, name, "{{.State.OOMKilled}}"), "true", "OOMKilled when a child was killed")
@@ -368,7 +380,8 @@ def step_oom(engine, step):
 
 def step_restart_policy(engine, step):
     name = sleeper(engine, step, "--restart", "on-failure:2", command=("sh", "-c", "echo run; exit 1"))
-    step.until(lambda: inspect(step, name, "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}") == "2 exited 1", "two restarts", 20)
+    step.until(lambda: inspect(step, name, "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}") == "2 exited 1",
+               "two restarts", 20)
     step.equal(logs(step, name).split(), ["run"] * 3, "logs of three runs")
 
 
@@ -379,12 +392,15 @@ def step_devices(engine, step):
     step.run("run", "--rm", "--device", "/dev/fuse:/dev/other:r", engine.image, "sh", "-c", script, status=1,
              match=rf"^c.*\s{numbers}\s.*/dev/other\nreadable$", err="Operation not permitted")
     step.run("run", "--rm", "--device", "/dev/fuse:/dev/other", engine.image, "sh", "-c", script, match="readable")
-    step.run("run", "--rm", engine.image, "sh", "-c", "echo x >/dev/null && echo x >/dev/full", status=1, err="No space left on device")
-    step.run("run", "--rm", engine.image, "sh", "-c", "ls /dev; ls -l /dev/ptmx /dev/stdin /dev/fd", match=r"full\n.*null\n.*ptmx.*tty\nurandom\nzero")
+    step.run("run", "--rm", engine.image, "sh", "-c", "echo x >/dev/null && echo x >/dev/full", status=1,
+             err="No space left on device")
+    step.run("run", "--rm", engine.image, "sh", "-c", "ls /dev; ls -l /dev/ptmx /dev/stdin /dev/fd",
+             match=r"full\n.*null\n.*ptmx.*tty\nurandom\nzero")
 
 
 def step_limits_and_sysctl(engine, step):
-    step.run("run", "--rm", "--ulimit", "nofile=1024:2048", "--ulimit", "nproc=10000:10000", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=9000",
+    step.run("run", "--rm", "--ulimit", "nofile=1024:2048", "--ulimit", "nproc=10000:10000", "--sysctl",
+             "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=9000",
              engine.image, "sh", "-c", "ulimit -Sn; ulimit -Hn; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax",
              out="1024\n2048\n1\n9000")
     name = sleeper(engine, step, "--oom-score-adj", "500")
@@ -405,22 +421,27 @@ def step_descriptors(engine, step):
 def step_network(engine, step):
     step.run("run", "--rm", "--network", "none", engine.image, "ls", "/sys/class/net", out="lo")
     step.run("run", "--rm", "--network", "host", engine.image, "hostname", out="engines")
-    step.run("run", "--rm", "--network", "host", engine.image, "readlink", "/proc/self/ns/net", out=kernel.namespace("self", "net"))
-    server = sleeper(engine, step, "-p", "127.0.0.1:8088:80", command=("sh", "-c", "echo page >/tmp/index.html; httpd -f -p 80 -h /tmp"))
+    step.run("run", "--rm", "--network", "host", engine.image, "readlink", "/proc/self/ns/net",
+             out=kernel.namespace("self", "net"))
+    server = sleeper(engine, step, "-p", "127.0.0.1:8088:80",
+                     command=("sh", "-c", "echo page >/tmp/index.html; httpd -f -p 80 -h /tmp"))
     address = inspect(step, server, "{{.NetworkSettings.IPAddress}}")
     # Not wget: busybox's static one looks names up with a library that is not there.
     fetch = "printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3"
     step.until(lambda: "page" in step.host("sh", "-c", f"{fetch} 127.0.0.1 8088", status=None).out, "the published port")
     step.run("run", "--rm", engine.image, "sh", "-c", f"{fetch} {address} 80", match="^page$")
-    step.run("run", "--rm", engine.image, "sh", "-c", "cat /sys/class/net/eth0/operstate; cat /etc/hosts | wc -l; cat /etc/hostname", match="^up")
+    step.run("run", "--rm", engine.image, "sh", "-c",
+             "cat /sys/class/net/eth0/operstate; cat /etc/hosts | wc -l; cat /etc/hostname", match="^up")
 
 
 def step_shared_namespaces(engine, step):
     """Without a process namespace of its own, the engine has to have the rest killed when the first process ends."""
     first = sleeper(engine, step)
-    step.run("run", "--rm", "--pid", f"container:{first}", "--network", f"container:{first}", engine.image, "ps", match="sleep 1000")
+    step.run("run", "--rm", "--pid", f"container:{first}", "--network", f"container:{first}", engine.image, "ps",
+             match="sleep 1000")
     for kind, option in (("pid", "pid"), ("net", "network"), ("ipc", "ipc"), ("uts", "uts")):
-        step.run("run", "--rm", f"--{option}", "host", engine.image, "readlink", f"/proc/self/ns/{kind}", out=kernel.namespace("self", kind))
+        step.run("run", "--rm", f"--{option}", "host", engine.image, "readlink", f"/proc/self/ns/{kind}",
+                 out=kernel.namespace("self", kind))
     name = sleeper(engine, step, "--pid", "host", command=("sh", "-c", "sleep 888 & sleep 0.3"))
     step.run("wait", name, out="0")
     step.until(lambda: "sleep 888" not in kernel.processes().values(), "the end of the other process")
