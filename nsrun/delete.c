@@ -1,27 +1,36 @@
 #include "nsrun.h"
 
 struct delete_given {
-    bool force;
+    bool force, regex;
 };
 
 static const struct option rows[] = {
     { "force", 'f', OPTION_FLAG, offsetof(struct delete_given, force),
             "kill the container first; one that does not exist is no error" },
+    { "regex", 'r', OPTION_FLAG, offsetof(struct delete_given, regex),
+            "the id is a regular expression: all containers that it finds" },
 };
+
+static int delete_one(const struct call *call, struct lc_runtime *runtime, const char *id)
+{
+    const struct delete_given *given = call->options;
+    struct lc_error *err = NULL;
+    int r = lc_container_delete(runtime, id, given->force ? LC_DELETE_FORCE : 0, &err);
+
+    return r < 0 ? report_failure(call, r, err) : 0;
+}
 
 static int run(const struct call *call)
 {
     const struct delete_given *given = call->options;
-    int status, r;
     struct lc_runtime *runtime = NULL;
-    struct lc_error *err = NULL;
+    int status;
 
+    if (given->regex)
+        return runtime_each(call, call->arguments[0], delete_one);
     status = runtime_open(call, &runtime);
-    if (status != 0)
-        return status;
-    r = lc_container_delete(runtime, call->arguments[0], given->force ? LC_DELETE_FORCE : 0, &err);
-    if (r < 0)
-        status = report_failure(call, r, err);
+    if (status == 0)
+        status = delete_one(call, runtime, call->arguments[0]);
     lc_runtime_free(runtime);
     return status;
 }

@@ -1,29 +1,43 @@
 #include "nsrun.h"
 
 struct kill_given {
-    bool all;
+    bool all, regex;
 };
 
 static const struct option rows[] = {
     { "all", 'a', OPTION_FLAG, offsetof(struct kill_given, all), "to every process of the container" },
+    { "regex", 'r', OPTION_FLAG, offsetof(struct kill_given, regex),
+            "the id is a regular expression: all containers that it finds" },
 };
+
+static const char *signal_text(const struct call *call)
+{
+    return call->n_arguments > 1 ? call->arguments[1] : "SIGTERM";
+}
+
+static int kill_one(const struct call *call, struct lc_runtime *runtime, const char *id)
+{
+    const struct kill_given *given = call->options;
+    struct lc_error *err = NULL;
+    int r = lc_container_kill(
+            runtime, id, signal_parse(signal_text(call)), given->all ? LC_KILL_ALL : 0, &err);
+
+    return r < 0 ? report_failure(call, r, err) : 0;
+}
 
 static int run(const struct call *call)
 {
     const struct kill_given *given = call->options;
-    const char *text = call->n_arguments > 1 ? call->arguments[1] : "SIGTERM";
-    int number = signal_parse(text), status, r;
     struct lc_runtime *runtime = NULL;
-    struct lc_error *err = NULL;
+    int status;
 
-    if (number < 0)
-        return report_text(call, "unknown signal \"%s\"", text);
+    if (signal_parse(signal_text(call)) < 0)
+        return report_text(call, "unknown signal \"%s\"", signal_text(call));
+    if (given->regex)
+        return runtime_each(call, call->arguments[0], kill_one);
     status = runtime_open(call, &runtime);
-    if (status != 0)
-        return status;
-    r = lc_container_kill(runtime, call->arguments[0], number, given->all ? LC_KILL_ALL : 0, &err);
-    if (r < 0)
-        status = report_failure(call, r, err);
+    if (status == 0)
+        status = kill_one(call, runtime, call->arguments[0]);
     lc_runtime_free(runtime);
     return status;
 }

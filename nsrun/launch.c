@@ -1,6 +1,7 @@
 #include "launch.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,16 +26,48 @@ static const char *notify_socket(void)
     return path != NULL && *path != '\0' ? path : NULL;
 }
 
+/* Another file in the place of the bundle's config.json; a relative path begins at the bundle. */
+static int load_file(
+        const struct call *call, const char *bundle, const char *file, struct lc_config **ret_config)
+{
+    struct lc_error *err = NULL;
+    char *path = NULL, *text = NULL;
+    int r = file[0] == '/' ? asprintf(&path, "%s", file)
+                           : asprintf(&path, "%s/%s", bundle != NULL ? bundle : ".", file);
+
+    if (r < 0)
+        return report_text(call, "out of memory");
+    r = file_read(path, &text);
+    if (r < 0)
+        r = report_text(call, "--config %s: %s", path, strerror(-r));
+    else if ((r = lc_config_parse_oci(text, strlen(text), file, bundle, ret_config, &err)) < 0)
+        r = report_failure(call, r, err);
+    free(text);
+    free(path);
+    return r;
+}
+
+static int load(const struct call *call, const struct launch *launch, const char *bundle,
+        struct lc_config **ret_config)
+{
+    struct lc_error *err = NULL;
+    int r;
+
+    if (launch->config != NULL)
+        return load_file(call, bundle, launch->config, ret_config);
+    r = lc_config_load_bundle(bundle, ret_config, &err);
+    return r < 0 ? report_failure(call, r, err) : 0;
+}
+
 int launch_prepare(const struct call *call, const struct launch *launch, bool detached,
         struct lc_create_options *ret, struct lc_config **ret_config)
 {
     const char *bundle = launch->bundle != NULL && launch->bundle[0] != '\0' ? launch->bundle : NULL;
     struct lc_config *config = NULL;
-    struct lc_error *err = NULL;
-    int r = lc_config_load_bundle(bundle, &config, &err), status;
+    int status = load(call, launch, bundle, &config);
 
-    if (r < 0)
-        return report_failure(call, r, err);
+    if (status != 0)
+        return status;
     status = foreground_check(call, detached, lc_config_tty(config), launch->console_socket);
     if (status != 0) {
         lc_config_free(config);

@@ -5,7 +5,7 @@
 #include "nsrun.h"
 
 struct launch {
-    const char *bundle, *console_socket, *pid_file, *pidfd_socket;
+    const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
     unsigned int preserve_fds;
     bool no_pivot, no_new_keyring, no_subreaper;
 };
@@ -13,6 +13,8 @@ struct launch {
 #define LAUNCH_ROWS(type, member)                                                                            \
     { "bundle", 'b', OPTION_TEXT, offsetof(type, member.bundle),                                             \
         "directory of config.json (default: the working directory)" },                                       \
+            { "config", 'f', OPTION_TEXT, offsetof(type, member.config),                                     \
+                "another file than the bundle's config.json, by its path there" },                           \
             { "console-socket", 0, OPTION_TEXT, offsetof(type, member.console_socket),                       \
                 "socket that gets the master of the terminal" },                                             \
             { "pid-file", 0, OPTION_TEXT, offsetof(type, member.pid_file),                                   \

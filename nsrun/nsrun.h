@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 struct globals {
-    const char *log, *log_format, *root, *rootless, *criu;
+    const char *log, *log_format, *root, *rootless, *criu, *cgroup_manager;
     bool debug, systemd_cgroup, help, version;
 };
 
@@ -63,6 +63,10 @@ int print_document(const struct call *call, const char *text); /* the same, with
 /* runtime.c */
 int runtime_open(
         const struct call *call, struct lc_runtime **ret); /* 0, or the exit status after a message */
+/* The containers whose id the regular expression finds, one after the other. As with crun, a failure at one of them is
+ * logged and does not keep the others from their turn, nor the status from being 0. */
+int runtime_each(const struct call *call, const char *pattern,
+        int (*function)(const struct call *call, struct lc_runtime *runtime, const char *id));
 /* For the many commands that do one thing to one container. */
 int runtime_do(const struct call *call,
         int (*function)(struct lc_runtime *runtime, const char *id, struct lc_error **err));

@@ -1,18 +1,25 @@
 #include "log.h"
 #include "nsrun.h"
 
+#include <string.h>
+
 int runtime_open(const struct call *call, struct lc_runtime **ret)
 {
+    const char *manager = call->globals->cgroup_manager != NULL ? call->globals->cgroup_manager : "cgroupfs";
+    bool systemd = strcmp(manager, "systemd") == 0;
     const struct lc_runtime_options options = {
         .size = sizeof(options),
         .root = call->globals->root,
-        .flags = (call->globals->systemd_cgroup ? LC_SYSTEMD_CGROUP : 0) |
+        .flags = (call->globals->systemd_cgroup || systemd ? LC_SYSTEMD_CGROUP : 0) |
                  (call->globals->debug ? LC_LOG_STEPS : 0),
         .log = log_take,
     };
     struct lc_error *err = NULL;
-    int r = lc_runtime_open(&options, ret, &err);
+    int r;
 
+    if (!systemd && strcmp(manager, "cgroupfs") != 0)
+        return report_text(call, "--cgroup-manager \"%s\": expected cgroupfs or systemd", manager);
+    r = lc_runtime_open(&options, ret, &err);
     return r < 0 ? report_failure(call, r, err) : 0;
 }
 

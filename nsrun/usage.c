@@ -15,6 +15,8 @@ static const struct option rows[] = {
     { "criu", 0, OPTION_TEXT, offsetof(struct globals, criu), "ignored" },
     { "systemd-cgroup", 0, OPTION_FLAG, offsetof(struct globals, systemd_cgroup),
             "let systemd make the control groups; cgroupsPath is \"slice:prefix:name\" then" },
+    { "cgroup-manager", 0, OPTION_TEXT, offsetof(struct globals, cgroup_manager),
+            "\"cgroupfs\" (default) or \"systemd\", as crun calls it" },
     { "rootless", 0, OPTION_TEXT, offsetof(struct globals, rootless),
             "\"true\", \"false\" or \"auto\"; always as \"auto\"" },
     { "help", 'h', OPTION_FLAG, offsetof(struct globals, help), "show help" },

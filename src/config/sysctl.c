@@ -87,6 +87,9 @@ static bool check_key(struct reader *reader, const struct node *node, const char
                 "possible are net.*, fs.mqueue.*, kernel.msg*, kernel.sem*, kernel.shm*, kernel.hostname and "
                 "kernel.domainname",
                 "%s does not belong to a namespace: it would change the host", quote(reader, node->key));
+    } else if (reader->oci && strcmp(path, "kernel/hostname") == 0) {
+        complain_key(reader, node, "say it as \"hostname\"", "%s is what the field \"hostname\" sets",
+                quote(reader, node->key));
     } else if (!reader->namespaces_bad && !has_own(reader->config, owner->namespace)) {
         complain_key(reader, node, NULL, "%s needs the namespace %s: without it the host would change",
                 quote(reader, node->key),

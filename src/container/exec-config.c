@@ -74,20 +74,20 @@ static int add_environment(struct lc_config *config, const char *const *added, s
     return 0;
 }
 
-static int add_capabilities(struct config_oci *oci, const char *const *names, struct lc_error **err)
+/* As for config.json: what the kernel does not know is a warning. */
+static void add_capabilities(struct config_oci *oci, const char *const *names, const struct log *log)
 {
     static const enum config_capability_set sets[] = { CAPS_BOUNDING, CAPS_EFFECTIVE, CAPS_PERMITTED };
 
     for (; names != NULL && *names != NULL; names++) {
         int bit = capability_bit(*names);
 
-        if (bit < 0)
-            return refuse(err, "exec", EINVAL, "unknown capability \"%s\"", *names);
-        for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
-            oci->capabilities[sets[i]] |= UINT64_C(1) << bit;
         oci->capabilities_present = true;
+        if (bit < 0)
+            log_warning(log, "ignoring unknown capability \"%s\"", *names);
+        for (size_t i = 0; i < ARRAY_SIZE(sets) && bit >= 0; i++)
+            oci->capabilities[sets[i]] |= UINT64_C(1) << bit;
     }
-    return 0;
 }
 
 static int add_groups(struct lc_config *config, const struct lc_exec_options *options, struct lc_error **err)
@@ -106,7 +106,8 @@ static int add_groups(struct lc_config *config, const struct lc_exec_options *op
     return 0;
 }
 
-static int change(struct lc_config *config, const struct lc_exec_options *options, struct lc_error **err)
+static int change(struct lc_config *config, const struct lc_exec_options *options, const struct log *log,
+        struct lc_error **err)
 {
     struct config_oci *oci = &config->oci;
     int r = 0;
@@ -125,8 +126,7 @@ static int change(struct lc_config *config, const struct lc_exec_options *option
         r = set_user(oci, options->user, err);
     if (r == 0)
         r = add_environment(config, options->env, err);
-    if (r == 0)
-        r = add_capabilities(oci, options->capabilities, err);
+    add_capabilities(oci, options->capabilities, log);
     return r < 0 ? r : add_groups(config, options, err);
 }
 
@@ -138,7 +138,7 @@ int exec_config(const struct container *container, const struct lc_exec_options 
     if (r < 0)
         return r;
     if (options->process == NULL)
-        r = change(*ret, options, err);
+        r = change(*ret, options, container->log, err);
     else if ((options->flags & LC_EXEC_TTY) != 0)
         (*ret)->tty = true;
     if (r == 0 && ((*ret)->oci.argv == NULL || (*ret)->oci.argv[0] == NULL))

@@ -134,6 +134,17 @@ int lc_config_load_bundle(const char *bundle, struct lc_config **ret, struct lc_
     return 0;
 }
 
+int lc_config_parse_oci(const char *text, size_t length, const char *name, const char *bundle,
+        struct lc_config **ret, struct lc_error **err)
+{
+    int r = outcome(__func__, err);
+
+    record(__func__, json_pack("{s:s%,s:s,s:s?}", "text", text, length, "name", name, "bundle", bundle));
+    if (r == 0)
+        *ret = calloc(1, sizeof(**ret));
+    return r == 0 && *ret == NULL ? -ENOMEM : r;
+}
+
 bool lc_config_tty(const struct lc_config *config)
 {
     return config->tty;

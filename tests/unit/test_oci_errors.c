@@ -214,6 +214,7 @@ static void test_linux(void **state)
                 "\"MPOL_F_RELATIVE_NODES\"]}"),
                 "/linux/memoryPolicy/flags", 2, "exclude each other" },
         { LINUX("\"sysctl\":{\"vm.swappiness\":\"1\"}"), "/linux/sysctl/vm.swappiness", 2, "the host" },
+        { LINUX("\"sysctl\":{\"kernel.hostname\":\"x\"}"), "/linux/sysctl/kernel.hostname", 2, "hostname" },
         { LINUX("\"sysctl\":{\"net.ipv4.ip_forward\":1}"), "/linux/sysctl/net.ipv4.ip_forward", 2, "text" },
         { TOP("\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}}"), "/linux/sysctl/net.ipv4.ip_forward",
                 2, "the namespace network" },

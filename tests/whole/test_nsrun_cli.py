@@ -263,6 +263,34 @@ def test_create_options(fake):
     assert (create["pidfd_socket"], create["notify_socket"], create["pid_file"]) == ("s", "/n", None)
 
 
+def test_another_config(fake, tmp_path):
+    (tmp_path / "other.json").write_text("{}")
+    parsed = fake("create", "-b", str(tmp_path), "--config", "other.json", "a").call("lc_config_parse_oci")
+    assert (parsed["text"], parsed["name"], parsed["bundle"]) == ("{}", "other.json", str(tmp_path)), parsed
+    result = fake("run", "--config", str(tmp_path / "none.json"), "a")
+    assert result.status == 1 and "none.json: No such file or directory" in result.message(), result
+
+
+@pytest.mark.parametrize("manager, status", [("cgroupfs", 0), ("systemd", 0), ("disabled", 1)])
+def test_cgroup_manager(fake, manager, status):
+    result = fake("--cgroup-manager", manager, "create", "a")
+    assert result.status == status and ("expected cgroupfs or systemd" in result.err) == bool(status), result
+    opened = [call for call in result.calls if call["function"] == "lc_runtime_open"]
+    assert [bool(call["flags"] & 1) for call in opened] == [manager == "systemd"] * (not status), result
+
+
+@pytest.mark.parametrize("arguments, function", [
+    (["delete", "-f", "--regex"], "lc_container_delete"), (["kill", "-r"], "lc_container_kill"),
+])
+def test_regex(fake, arguments, function):
+    found = json.loads(fake("list", "--format", "json").out)[0]["id"]
+    assert fake(*arguments, "^" + found[0]).call(function)["id"] == found
+    result = fake(*arguments, "^no-such$")
+    assert result.status == 0 and function not in names(result), result
+    result = fake(*arguments, "(")
+    assert result.status == 1 and "no regular expression" in result.message(), result
+
+
 @pytest.mark.parametrize("variables, expected", [
     ({"LISTEN_FDS": "2", "LISTEN_PID": "1"}, 0), ({"LISTEN_FDS": ""}, 0), ({"LISTEN_FDS": "x"}, 0), ({}, 0),
 ])
