@@ -72,6 +72,7 @@ static int describe_rootfs(struct creation *creation, struct lc_error **err)
         path = NULL;
         return fail(err, "root", ENOMEM, NULL);
     }
+    (void)snprintf(creation->container->root, sizeof(creation->container->root), "%s", oci->bundle);
     if (realpath(path, creation->container->rootfs) == NULL) {
         site.syscall = "realpath";
         site.errnum = errno;
@@ -268,6 +269,8 @@ static int host_half(const struct creation *creation, struct lc_error **err)
         r = send_netns(session, &netns, err);
     if (r == 0)
         r = identify(creation, err);
+    if (r == 0 && (creation->plan->map_ids || creation->plan->maps_late) && geteuid() == 0)
+        limits_raise(creation->config, session->pid);
     if (r == 0)
         r = cgroup_make_v1(creation->config, &container->record.groups, container->log, err);
     if (r == 0)
@@ -370,6 +373,7 @@ static void close_descriptors(struct creation *creation)
 /* `config`: the caller's, in our own copy, for what the options change in it. */
 static int create(struct creation *creation, struct lc_config *config, const char *id, struct lc_error **err)
 {
+    CLEANUP(notify_done) struct notify notify = { 0 };
     int r;
 
     config->no_pivot_root |= (creation->options.flags & LC_NO_PIVOT) != 0;
@@ -380,6 +384,8 @@ static int create(struct creation *creation, struct lc_config *config, const cha
             &creation->runtime->log);
     creation->config = config;
     r = check(creation, err);
+    if (r == 0)
+        r = notify_add(config, creation->options.notify_socket, &notify, err);
 
     if (r == 0 && creation->config->oci.seccomp.present)
         r = seccomp_filter_get(creation->runtime->fd, &creation->config->oci.seccomp, &creation->filter, err);

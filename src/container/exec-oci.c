@@ -120,6 +120,8 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
     if (r == 0)
         capabilities_grant(joining->config,
                 joining->container.record.namespaces | joining->container.record.oci.joined, &runtime->log);
+    if (r == 0)
+        r = check_host(joining->config, err);
     if (r == 0 && joining->config->oci.seccomp.present)
         r = seccomp_filter_get(runtime->fd, &joining->config->oci.seccomp, &joining->filter, err);
     if (r == 0)

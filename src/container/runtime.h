@@ -50,6 +50,17 @@ int oci_reclaim(struct container *container, struct lc_error **err);
 /* grant.c: takes out of all sets, with a warning, what the caller does not have. `namespaces`: own or joined. */
 void capabilities_grant(struct lc_config *config, uint32_t namespaces, const struct log *log);
 
+/* notify.c: the socket of sd_notify as one more mount and variable; what is allocated for that lives in `notify`. */
+struct notify {
+    struct config_mount *mounts;
+    const char **environment;
+};
+int notify_add(
+        struct lc_config *config, const char *socket_path, struct notify *notify, struct lc_error **err);
+void notify_done(struct notify *notify);
+/* For a process in a user namespace, which may not do so itself: rlimits and the out-of-memory score. */
+void limits_raise(const struct lc_config *config, pid_t pid);
+
 /* exec-config.c */
 int exec_config(const struct container *container, const struct lc_exec_options *options,
         struct lc_config **ret, struct lc_error **err);
