@@ -114,7 +114,7 @@ void *realloc(void *memory, size_t size)
     const struct header *header = (const struct header *)memory - 1;
     void *moved;
 
-    if (memory != NULL && size <= header->size && size > 0)
+    if (memory != NULL && size <= header->size)
         return memory;
     moved = malloc(size);
     if (memory != NULL && moved != NULL) {
