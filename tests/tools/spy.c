@@ -1,13 +1,14 @@
 /* A hostile program inside a container. It watches every new process of its pid namespace and tries what the own-binary
  * and peek attacks try. One line on stdout for each success; silence is what we want.
  *
- *   spy SECONDS CANARY-PATH [DEV:INO...]
+ *   spy SECONDS CANARY-PATH [attach] [DEV:INO...]
  *
  * HOST-EXE    /proc/PID/exe was one of the files DEV:INO (the host's nsinit, its library)
  * WRITE       an executable that is not the container's own could be written through a kept descriptor of /proc/PID/exe
  * ROOT, CWD   CANARY-PATH, an absolute host path, could be reached through /proc/PID/root or cwd
  * FD          the same through a directory descriptor in /proc/PID/fd
- * ATTACH      a process that still runs one of DEV:INO could be traced
+ * ATTACH      a process that still runs one of DEV:INO could be traced; with the word "attach" among the arguments: one
+ *             that runs anything but the container's own programs
  * At the end: "watched N processes". */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -30,6 +31,7 @@ static struct {
     unsigned long dev, ino;
 } files[FILES_MAX];
 static int n_files;
+static int attach_all;
 static int kept[KEPT_MAX];
 static int n_kept;
 static const char *canary; /* without the leading slash */
@@ -73,6 +75,25 @@ static void try_write(int path_fd, const char *what)
     close(fd);
 }
 
+/* It may have become the container's program in between, which anybody may trace: look again while it stands still. */
+static void try_attach(int pid, int look_again)
+{
+    char name[64];
+    int fd = -1;
+
+    if (ptrace(PTRACE_ATTACH, pid, 0, 0) < 0)
+        return;
+    waitpid(pid, NULL, __WALL);
+    snprintf(name, sizeof(name), "/proc/%d/exe", pid);
+    if (look_again)
+        fd = open(name, O_PATH | O_CLOEXEC);
+    if (!look_again || (fd >= 0 && !is_own_file(fd)))
+        printf("ATTACH %s\n", name);
+    if (fd >= 0)
+        close(fd);
+    ptrace(PTRACE_DETACH, pid, 0, 0);
+}
+
 static void try_exe(int pid)
 {
     char name[64], target[256];
@@ -88,11 +109,9 @@ static void try_exe(int pid)
     target[length > 0 ? length : 0] = '\0';
     if (fstat(fd, &st) == 0 && is_host_file(&st)) {
         printf("HOST-EXE %s\n", target);
-        if (ptrace(PTRACE_ATTACH, pid, 0, 0) == 0) {
-            printf("ATTACH %s\n", target);
-            waitpid(pid, NULL, __WALL);
-            ptrace(PTRACE_DETACH, pid, 0, 0);
-        }
+        try_attach(pid, 0);
+    } else if (attach_all && !is_own_file(fd)) {
+        try_attach(pid, 1);
     }
     try_write(fd, target);
     if (n_kept < KEPT_MAX)
@@ -171,7 +190,9 @@ int main(int argc, char **argv)
 
     canary = argc > 2 ? argv[2] + 1 : "";
     for (int i = 3; i < argc && n_files < FILES_MAX; i++)
-        if (sscanf(argv[i], "%lu:%lu", &files[n_files].dev, &files[n_files].ino) == 2)
+        if (strcmp(argv[i], "attach") == 0)
+            attach_all = 1;
+        else if (sscanf(argv[i], "%lu:%lu", &files[n_files].dev, &files[n_files].ino) == 2)
             n_files++;
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (proc == NULL)

@@ -1,0 +1,265 @@
+"""T9 to T23 without a racer: names that lead out of the root file system, and what is mounted, made or removed there."""
+import os
+import stat
+import subprocess
+
+import pytest
+
+from runtime import no_mounts_at
+from support import proc, rootfs
+from support.terminal import Terminal
+from test_hostile_rootfs import clear, evil_library, plant, up
+
+LOOK = "cat /proc/self/mountinfo; for f in /trap /dev /proc /sys /etc /a /d; do cat $f/file $f/sub/file; done 2>/dev/null; true"
+
+
+def check(box, canary, result):
+    """Refused with a word, or run with nothing of the outside."""
+    assert "CANARY" not in result.out, result
+    if result.status != 0:
+        box.refused(result)
+    assert not [mount for mount in proc.mount_list(result.out + "\n") if canary.path in mount.root], result
+    no_mounts_at(canary.path)
+    canary.check()
+
+
+@pytest.mark.parametrize("name", ["../x", ".", "..", "a/b", "/abs", "x" * 256, "x" * 5000, "", "a b", "a\nb", "\x01",
+                                  "a/../../b", "\udcff"])
+def test_t09_bad_ids(box, name):
+    parent = os.path.dirname(box.state)
+    before = set(os.listdir(parent))
+    for command in (["create"], ["run"], ["run", "--detach"]):
+        result = box.call(*command, "--", name)
+        assert result.status not in (0, 134, 139) and result.err.strip(), result
+        assert set(os.listdir(parent)) - before <= {"state"}
+        assert not os.path.exists(box.state) or not os.listdir(box.state), os.listdir(box.state)
+    for command in ("state", "kill", "delete", "start", "pause"):
+        assert box.call(command, "--", name).status not in (0, 134, 139)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_t10_link_inside_an_earlier_mount(box, canary, work, relative):
+    volume = os.path.join(work, "volume")
+    os.makedirs(volume)
+    os.symlink(up(volume, canary.path) if relative else canary.path, volume + "/b")
+    box.mount(volume, "/a")
+    box.mount("tmpfs", "/a/b", "tmpfs")
+    box.mount("tmpfs", "/a/b/sub", "tmpfs")
+    check(box, canary, box.sh(LOOK))
+
+
+@pytest.mark.parametrize("where", ["itself", "parent", "grandparent"])
+@pytest.mark.parametrize("kind", ["absolute", "relative", "chain", "dangling", "dangling relative", "loop", "magic",
+                                  "magic cwd", "fifo"])
+def test_t10_destinations(box, canary, work, kind, where):
+    source = os.path.join(work, "source")
+    os.makedirs(source)
+    rootfs.write(source + "/file", "payload\n")
+    destination = {"itself": "/trap", "parent": "/trap/sub", "grandparent": "/trap/sub/new/deep"}[where]
+    plant(box.rootfs, "trap", kind, canary)
+    box.mount(source, destination)
+    box.mount("tmpfs", destination + "-other", "tmpfs")
+    check(box, canary, box.sh(LOOK))
+    assert open(source + "/file").read() == "payload\n"
+
+
+@pytest.mark.parametrize("destination", ["/proc/self", "/proc/self/attr", "/proc/1", "/proc/sys/kernel", "/proc/./self/../1"])
+def test_t11_mounts_inside_proc(box, work, destination):
+    """A made-up attr or task directory would swallow the label."""
+    source = os.path.join(work, "fake")
+    os.makedirs(source + "/attr/apparmor")
+    for name in ("attr/exec", "attr/current", "attr/apparmor/exec", "status"):
+        rootfs.write(os.path.join(source, name), "")
+    before = rootfs.manifest(source)
+    box.mount(source, destination)
+    result = box.sh("cat /proc/self/mountinfo")
+    box.refused(result)
+    assert rootfs.manifest(source) == before
+
+
+def test_t11_mount_over_proc(box, work):
+    """What lies on /proc is a procfs, or there is no container."""
+    source = os.path.join(work, "fake")
+    os.makedirs(source + "/self/attr/apparmor")
+    rootfs.write(source + "/self/attr/exec", "")
+    before = rootfs.manifest(source)
+    box.mount(source, "/proc")
+    box.refused(box.sh("cat /proc/self/mountinfo"))
+    assert rootfs.manifest(source) == before
+
+
+def test_t12_masked_and_readonly_paths(box):
+    script = "\n".join(
+        [f"[ -d {path} ] && ls -A {path} | head -3; [ -f {path} ] && head -c 10 {path}" for path in box.linux["maskedPaths"]]
+        + [f"(: > {path}) 2>/dev/null && echo WRITTEN {path}" for path in (
+            "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/kernel/hostname", "/proc/irq/x")])
+    pattern = open("/proc/sys/kernel/core_pattern").read()
+    assert box.sh(script + "\ntrue").out == ""
+    assert open("/proc/sys/kernel/core_pattern").read() == pattern
+
+
+def test_t12_spec_has_the_usual_paths(box):
+    import json
+    os.mkdir(os.path.join(box.directory, "spec"))
+    result = box.call("spec", cwd=os.path.join(box.directory, "spec"))
+    assert result.status == 0, result
+    linux = json.load(open(os.path.join(box.directory, "spec/config.json")))["linux"]
+    assert {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+            "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"} <= set(linux["maskedPaths"])
+    assert {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} <= set(linux["readonlyPaths"])
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "chain", "dangling", "dangling relative", "loop", "magic",
+                                  "inside", "root", "fifo", "file"])
+@pytest.mark.parametrize("place", ["proc", "sys"])
+def test_t13_links_for_proc_and_sys(box, canary, place, kind):
+    if kind in ("inside", "root"):
+        clear(box.inside(place))
+        os.makedirs(box.inside("/elsewhere"))
+        os.symlink("elsewhere" if kind == "inside" else "/", box.inside(place))
+    else:
+        plant(box.rootfs, place, kind, canary)
+    result = box.sh(f"stat -f -c %T /{place}; " + LOOK)
+    check(box, canary, result)
+    if result.status == 0:
+        at = proc.mounts(result.out).get("/" + place)
+        assert at is not None and at.type == {"proc": "proc", "sys": "sysfs"}[place], result
+
+
+def test_t15_no_code_of_the_image_is_loaded(box, work):
+    rootfs.write(box.inside("/etc/nsswitch.conf"), "passwd: evil\ngroup: evil\n")
+    for name in ("libnss_evil.so.2", "libnss_files.so.2", "gconv/UTF-16.so", "libc.so.6"):
+        evil_library(work, box.inside("/lib/x86_64-linux-gnu/" + name))
+    rootfs.write(box.inside("/etc/ld.so.preload"), "/lib/x86_64-linux-gnu/libnss_evil.so.2\n")
+    environment = {**os.environ, "LC_ALL": "xx_YY.UTF-16"}
+    box.process["user"] = {"uid": 1000, "gid": 1000}
+    box.start(env=environment)
+    for user in ("1000", "0:0", "alice", "alice:audio"):
+        box.exec("/bin/true", options=("--user", user), env=environment)
+    assert not [name for name in ("/pwned", "/tmp/pwned") if os.path.exists(box.inside(name))]
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "fifo", "directory", "other device"])
+def test_t17_false_null(box, canary, kind):
+    """Masks are made from a real null, whatever the image calls by that name."""
+    box.without_mount("/dev", "/dev/pts", "/dev/mqueue")
+    null = box.inside("/dev/null")
+    if kind == "link":
+        os.symlink("/proc/sys/kernel/core_pattern", null)
+    elif kind == "file":
+        rootfs.write(null, "not empty\n", 0o666)
+    elif kind == "fifo":
+        os.mkfifo(null)
+    elif kind == "directory":
+        os.mkdir(null)
+    else:
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 9))
+    pattern = open("/proc/sys/kernel/core_pattern").read()
+    rootfs.write(box.inside("/secret"), "SECRET\n")
+    box.linux["maskedPaths"].append("/secret")
+    result = box.sh("cat /secret /proc/kcore | head -c 100; echo x >/secret; stat -c '%F %t:%T' /secret")
+    assert "SECRET" not in result.out and open("/proc/sys/kernel/core_pattern").read() == pattern
+    if result.status == 0:
+        assert result.out.splitlines()[-1] == "character special file 1:3", result
+    assert open(box.inside("/secret")).read() == "SECRET\n"
+    canary.check()
+
+
+@pytest.mark.parametrize("where", ["pts", "ptmx", "console", "dev"])
+def test_t18_terminal_on_a_hostile_dev(box, canary, where):
+    """/dev/console is the new terminal and nothing else."""
+    box.without_mount("/dev", "/dev/mqueue", *(["/dev/pts"] if where == "pts" else []))
+    if where == "dev":
+        plant(box.rootfs, "dev", "relative", canary)
+    else:
+        plant(box.rootfs, "dev/" + where, "absolute", canary)
+        if where == "pts":
+            clear(box.inside("/dev/pts"))
+            os.makedirs(box.inside("/dev/pts"))
+            for number in range(64):
+                os.symlink(canary.file(), box.inside(f"/dev/pts/{number}"))
+    canary.reset()
+    box.process["terminal"] = True
+    box.process["args"] = ["/bin/sh", "-c", "stat -c '%F %t' /dev/console; cat /dev/pts/0 </dev/null; true"]
+    box.call("state", box.name)  # writes config.json
+    with Terminal([box.rt, "--root", box.state, "run", box.name], cwd=box.directory) as terminal:
+        text = terminal.read_all()
+    assert "CANARY" not in text
+    if "character special file" in text:
+        assert "character special file 88" in text, text
+    no_mounts_at(canary.path)
+    canary.check()
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative"])
+@pytest.mark.parametrize("way", ["run", "create", "terminal"])
+@pytest.mark.parametrize("dev", ["mounted", "of the image"])
+def test_t20_dev_leads_out(box, canary, kind, way, dev):
+    """CVE-2026-41579, CVE-2026-47766: nothing is made or removed in the directory outside."""
+    clear(box.inside("/dev"))
+    os.symlink(canary.path if kind == "absolute" else up(box.rootfs, canary.path), box.inside("/dev"))
+    if dev != "mounted":
+        box.without_mount("/dev", "/dev/pts", "/dev/mqueue")
+    box.process["args"] = ["/bin/sh", "-c", LOOK]
+    if way == "create":
+        if box.call("create", box.name).status == 0:
+            box.call("start", box.name)
+            box.exec("/bin/true")
+            box.delete()
+    elif way == "terminal":
+        box.process["terminal"] = True
+        box.call("state", box.name)
+        with Terminal([box.rt, "--root", box.state, "run", box.name], cwd=box.directory) as terminal:
+            assert "CANARY" not in terminal.read_all()
+    else:
+        assert "CANARY" not in box.run().out
+    canary.check()
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "dangling", "dangling relative"])
+def test_t21_every_name_that_is_written(box, canary, kind):
+    """One image with a trap at every name that some runtime makes or writes."""
+    for place in ("dev/null", "dev/zero", "dev/full", "dev/tty", "dev/random", "dev/urandom", "dev/ptmx", "dev/fd",
+                  "dev/stdin", "dev/stdout", "dev/stderr", "dev/core", "dev/pts", "dev/shm", "dev/mqueue", "dev/console",
+                  "etc/mtab", "etc/hostname", "etc/resolv.conf", "run", ".krun_config.json", "sys", "run/systemd", "trap"):
+        if not os.path.islink(os.path.join(box.rootfs, os.path.dirname(place))):
+            plant(box.rootfs, place, kind, canary)
+    box.without_mount("/dev", "/dev/pts", "/dev/mqueue")
+    box.linux["devices"] = [{"path": "/trap/fuse", "type": "c", "major": 10, "minor": 229}]
+    box.linux["maskedPaths"] += ["/trap", "/trap/file", "/run"]
+    box.linux["readonlyPaths"] += ["/trap/sub", "/etc/hostname"]
+    check(box, canary, box.sh(LOOK))
+
+
+def test_t22_teardown_removes_nothing(box, canary, work):
+    """Mount points that the runtime made are swapped for links while the container runs; delete touches no name."""
+    source = os.path.join(work, "source")
+    os.makedirs(source + "/keep")
+    box.mount(source, "/made/by/runtime")
+    box.mount(source + "/keep", "/made/two")
+    box.start()
+    subprocess.run(["mv", box.inside("/made"), box.inside("/was")], check=True, timeout=5)
+    os.symlink(canary.path, box.inside("/made"))
+    os.makedirs(canary.file("by/runtime"))
+    os.makedirs(canary.file("two"))
+    canary.reset()
+    assert box.delete().status == 0
+    canary.check()
+    assert os.path.isdir(source + "/keep")
+
+
+def test_t23_bind_of_the_whole_host(box, work):
+    """The host's root as a source, with a namespace file mounted somewhere in it: the host's, or nothing."""
+    point = os.path.join(work, "nsfs")
+    rootfs.write(point, "")
+    rootfs.write(os.path.join(work, "only-outside"), "outside\n")
+    made = subprocess.run(["unshare", f"--net={point}", "true"], timeout=10)
+    assert made.returncode == 0
+    try:
+        for option in ("rbind", "bind"):
+            box.config["mounts"] = [entry for entry in box.config["mounts"] if entry["destination"] != "/host"]
+            box.mount("/", "/host", "none", option, "rprivate")
+            result = box.sh(f"cat /host{work}/only-outside")
+            assert result.status != 0 and result.err or result.out == "outside\n", result
+    finally:
+        subprocess.run(["umount", point], check=True, timeout=10)
