@@ -5,6 +5,8 @@ import resource
 
 import pytest
 
+CRASHES = {128 + number for number in (4, 6, 7, 8, 9, 11, 24)} | {99}  # signals; what the sanitizers say
+
 
 @pytest.mark.parametrize("end", [0, 1])
 def test_t42_hook_that_prints_10_mb(box, end):
@@ -54,7 +56,7 @@ def bombs():
 def test_t44_json_bombs(box, name, text):
     """A message soon, whatever the file is; no crash, nothing left."""
     result = box.call("run", box.name, text=text, timeout=15, preexec_fn=limited)
-    assert result.status not in (134, 139, 136) and result.status < 129, result
+    assert result.status not in CRASHES, result
     if result.status != 0:
         assert result.err.strip() and len(result.stderr) < 1 << 20, result
     assert not box.leftovers()
@@ -68,7 +70,7 @@ def test_t44_bombs_for_exec(box, work):
         with open(path, "w") as file:
             file.write(text)
         result = box.call("exec", "--process", path, box.name, timeout=10, preexec_fn=limited)
-        assert 0 < result.status < 129 and result.err.strip(), (text[:40], result)
+        assert result.status not in (0, *CRASHES) and result.err.strip(), (text[:40], result)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "/dev/zero", "socket"])
@@ -91,4 +93,4 @@ def test_t44_config_is_no_file(box, kind):
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 
     result = box.call("create", "--bundle", path, box.name, timeout=15, preexec_fn=little_memory)
-    assert 0 < result.status < 129 and result.err.strip(), result
+    assert result.status not in (0, *CRASHES) and result.err.strip(), result
