@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all dev run test test-full test-vm test-engines conformance bench lint format install clean help
+.PHONY: all dev run test test-full soak test-vm test-engines conformance bench lint format install clean help
 .NOTPARALLEL:
 
 all: $(BUILD)/build.ninja ## build the library and nsinit
@@ -38,6 +38,11 @@ test: ## build twice and run all tests (installs missing packages)
 
 test-full: ## the same with the stress tests at full length: an hour or more
 	@LC_STRESS=full $(MAKE) test
+
+soak: all ## the races of the security catalogue for SOAK_SECONDS (default 3600) in all: tests/security
+	@scripts/setup build test
+	SOAK_SECONDS="$${SOAK_SECONDS:-3600}" RT="$${RT:-$(abspath $(BUILD))/nsrun/nsrun}" \
+		/usr/bin/python3 -m pytest -q tests/security -m race
 
 test-vm: all ## the same program on cgroup v2 and v1, with AppArmor, on other kernels: in virtual machines (tests/vm)
 	@tests/vm/run-in-vm.sh $(BUILD)
