@@ -12,7 +12,7 @@ WHOLE = os.path.join(REPOSITORY, "tests/whole")
 sys.path[:0] = [HERE, WHOLE]
 pytest.register_assert_rewrite("runtime")
 
-from support import isolation  # noqa: E402
+from support import isolation, leftovers  # noqa: E402
 from support.wait import time_limit  # noqa: E402
 from runtime import Box, Racer  # noqa: E402
 
@@ -27,6 +27,7 @@ def whole_fixtures():
 
 
 whole = whole_fixtures()
+leftovers.OUR_GROUPS = (f"lc-whole-{os.getpid()}",)  # the engines on this machine make others
 session_directory, tool, busybox, work, canary = (
     getattr(whole, name) for name in ("session_directory", "tool", "busybox", "work", "canary"))
 pytest_runtest_makereport, nothing_left_behind = whole.pytest_runtest_makereport, whole.nothing_left_behind
