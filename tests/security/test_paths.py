@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from runtime import no_mounts_at
+from runtime import CAPABILITIES, capabilities, no_mounts_at
 from support import proc, rootfs
 from support.terminal import Terminal
 from test_hostile_rootfs import clear, evil_library, plant, up
@@ -264,3 +264,29 @@ def test_t23_bind_of_the_whole_host(box, work):
             assert result.status != 0 and result.err or result.out == "outside\n", result
     finally:
         subprocess.run(["umount", point], check=True, timeout=10)
+
+
+@pytest.mark.parametrize("idmap", [False, True], ids=["plain", "idmap"])
+@pytest.mark.parametrize("source", [
+    pytest.param("the host's", marks=pytest.mark.xfail(reason="trees cloned by the parent carry no locked flags: README.md")),
+    "the configuration's"])
+def test_t12_read_only_binds_stay_so_in_a_user_namespace(box, work, source, idmap):
+    """What the host has mounted read-only is not remounted by a root with CAP_SYS_ADMIN in its own user namespace."""
+    volume = os.path.join(work, "volume")
+    os.mkdir(volume)
+    os.chmod(volume, 0o777)
+    if source == "the host's":
+        subprocess.run(["mount", "--bind", volume, volume], check=True, timeout=5)
+        subprocess.run(["mount", "-o", "remount,bind,ro,nosuid,nodev", volume], check=True, timeout=5)
+    try:
+        box.user_namespace()
+        box.process["capabilities"] = capabilities([*CAPABILITIES, "CAP_SYS_ADMIN"])
+        box.mount(volume, "/v", "bind", "rbind", *(["idmap"] if idmap else []), *(["ro"] if source != "the host's" else []))
+        result = box.sh("mount -o remount,bind,rw,suid,dev /v; touch /v/made && echo MADE; umount /v; true")
+        if source == "the host's":
+            assert "MADE" not in result.out and not os.listdir(volume), result
+        else:
+            assert result.status == 0 or result.err, result
+    finally:
+        if source == "the host's":
+            subprocess.run(["umount", volume], check=True, timeout=5)

@@ -1,4 +1,5 @@
 """T1 to T8: the runtime's own binary, its descriptors, directories, terminals and hooks."""
+import glob
 import os
 import pty
 
@@ -129,6 +130,24 @@ def test_t05_cgroups_are_not_writable(box, user):
     if user:
         box.user_namespace()
     unwritable(box)
+
+
+@pytest.mark.parametrize("namespace", [False, True], ids=["no cgroup namespace", "cgroup namespace"])
+@pytest.mark.parametrize("user", [False, True], ids=["root", "user namespace"])
+def test_t36_no_release_agent(box, user, namespace):
+    """Even where the configuration makes cgroups writable: the file of the hierarchy's root is not there, or not ours."""
+    if user:
+        box.user_namespace()
+    if namespace:
+        box.linux["namespaces"].append({"type": "cgroup"})
+    for entry in box.config["mounts"]:
+        if entry["destination"] == "/sys/fs/cgroup":
+            entry["options"] = ["nosuid", "noexec", "nodev", "relatime", "rw"]
+    agents = {path: open(path).read() for path in glob.glob("/sys/fs/cgroup/*/release_agent")}
+    assert agents
+    result = box.sh("for f in $(find /sys/fs/cgroup -name release_agent); do echo /bin/true >$f && echo WRITTEN $f; done; true")
+    assert result.status == 0 and "WRITTEN" not in result.out, result
+    assert {path: open(path).read() for path in agents} == agents
 
 
 def test_t05_rootless(box):
