@@ -193,8 +193,8 @@ void given_close(int *fds, size_t count);
 int check_host(const struct lc_config *config, struct lc_error **err);
 /* uid_map and gid_map, and MAPPED. */
 int map_ids(const struct lc_config *config, const struct session *session, struct lc_error **err);
-/* A network namespace for the child, sent to it; its descriptor stays with the caller. */
-int send_netns(const struct session *session, int *ret_netns, struct lc_error **err);
+/* The child's network namespace. 0: a child that has died says why itself, later. */
+int send_netns(const struct session *session, int netns);
 /* The network namespace of a child that made its own. */
 int child_netns(pid_t pid, struct lc_error **err);
 int plan_for(const struct container *container, const struct lc_config *config,

@@ -25,6 +25,7 @@ struct creation {
     struct session *session;
     struct lc_plan *plan;
     struct seccomp_filter filter;
+    struct network_moved *moved; /* interfaces, as long as create may fail */
     int descriptors[DESCRIPTOR_PRESERVED + PRESERVED_MAX];
 };
 
@@ -203,42 +204,62 @@ static int identify(const struct creation *creation, struct lc_error **err)
     return r < 0 ? r : record_write(creation->container, err);
 }
 
-/* Which namespace interfaces are to be moved to. */
-static int network_of(const struct creation *creation, int *netns, struct lc_error **err)
+/* As early as can be: sysctls may name the interfaces. Into a namespace by path, before the child enters it; into one that we make
+ * for the child, before it gets that; into one that it makes in its user namespace, when it says so. */
+static int move_devices(struct creation *creation, int netns, struct lc_error **err)
 {
-    const char *path = creation->config->oci.namespace_paths[NAMESPACE_NET];
-    struct session *session = creation->session;
-    int r;
-
-    if (*netns >= 0)
-        return 0;
-    if (path != NULL) {
-        *netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-        return *netns >= 0 ? 0
-                           : error_raise(err,
-                                     &(struct error_site){ .stage = "network",
-                                             .op = "netDevices",
-                                             .syscall = "open",
-                                             .object = path,
-                                             .pointer = "/linux/namespaces",
-                                             .errnum = errno },
-                                     NULL);
-    }
-    /* It makes its own in its user namespace, and says so: the first time, perhaps, for that one. */
-    r = session_unshared(session, creation->plan->maps_late ? 2 : 1, err);
-    if (r == 0)
-        *netns = r = child_netns(session->pid, err);
-    return r < 0 ? r : 0;
+    return network_devices_move(creation->config, netns, creation->container->log, &creation->moved, err);
 }
 
-static int move_devices(const struct creation *creation, int *netns, struct lc_error **err)
+static int move_devices_joined(struct creation *creation, struct lc_error **err)
 {
+    const char *path = creation->config->oci.namespace_paths[NAMESPACE_NET];
+    CLEAN_FD int netns = -EBADF;
+
+    if (path == NULL || creation->config->oci.n_net_devices == 0)
+        return 0;
+    netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (netns >= 0)
+        return move_devices(creation, netns, err);
+    return error_raise(err,
+            &(struct error_site){ .stage = "network",
+                    .op = "netDevices",
+                    .syscall = "open",
+                    .object = path,
+                    .pointer = "/linux/namespaces",
+                    .errnum = errno },
+            NULL);
+}
+
+static int move_devices_late(struct creation *creation, struct lc_error **err)
+{
+    struct session *session = creation->session;
+    CLEAN_FD int netns = -EBADF;
     int r;
 
-    if (creation->config->oci.n_net_devices == 0)
+    if (creation->plan->makes_network || creation->config->oci.n_net_devices == 0 ||
+            creation->config->oci.namespace_paths[NAMESPACE_NET] != NULL)
         return 0;
-    r = network_of(creation, netns, err);
-    return r < 0 ? r : network_devices_move(creation->config, *netns, creation->container->log, err);
+    /* The first time, perhaps, for its user namespace. */
+    r = session_unshared(session, creation->plan->maps_late ? 2 : 1, err);
+    if (r == 0)
+        netns = r = child_netns(session->pid, err);
+    return r < 0 ? r : move_devices(creation, netns, err);
+}
+
+static int give_network(struct creation *creation, struct lc_error **err)
+{
+    CLEAN_FD int netns = -EBADF;
+    int r = 0;
+
+    if (!creation->plan->makes_network)
+        return 0;
+    netns = netns_make(err);
+    if (netns < 0)
+        return netns;
+    if (creation->config->oci.n_net_devices > 0)
+        r = move_devices(creation, netns, err);
+    return r < 0 ? r : send_netns(creation->session, netns);
 }
 
 static int enter_rdt(const struct creation *creation, struct lc_error **err)
@@ -254,19 +275,18 @@ static int enter_rdt(const struct creation *creation, struct lc_error **err)
 }
 
 /* The host's half, while the child mounts. */
-static int host_half(const struct creation *creation, struct lc_error **err)
+static int host_half(struct creation *creation, struct lc_error **err)
 {
     struct container *container = creation->container;
     struct session *session = creation->session;
-    CLEAN_FD int netns = -EBADF;
     int r = 0;
 
     if (creation->plan->maps_late)
         r = session_until(session, WIRE_UNSHARED, err);
     if (r == 0 && (creation->plan->map_ids || creation->plan->maps_late))
         r = map_ids(creation->config, session, err);
-    if (r == 0 && creation->plan->makes_network)
-        r = send_netns(session, &netns, err);
+    if (r == 0)
+        r = give_network(creation, err);
     if (r == 0)
         r = identify(creation, err);
     if (r == 0 && (creation->plan->map_ids || creation->plan->maps_late) && geteuid() == 0)
@@ -278,13 +298,13 @@ static int host_half(const struct creation *creation, struct lc_error **err)
     if (r == 0)
         r = session_place(session, &container->record.groups, err);
     if (r == 0)
-        r = move_devices(creation, &netns, err);
+        r = move_devices_late(creation, err);
     if (r == 0)
         r = run_hooks(creation, err);
     return r < 0 ? r : session_until(session, WIRE_CREATED, err);
 }
 
-static int spawn(const struct creation *creation, struct lc_error **err)
+static int spawn(struct creation *creation, struct lc_error **err)
 {
     struct container *container = creation->container;
     const struct config_number *limits = creation->config->cgroups.limits;
@@ -300,6 +320,8 @@ static int spawn(const struct creation *creation, struct lc_error **err)
     creation->session->memory_limited = limits[LIMIT_MEMORY].set || limits[LIMIT_MEMORY_HIGH].set;
     creation->session->patient = creation->plan->hooks;
     r = cgroup_make_v2(creation->config, &container->record.groups, container->log, &group, err);
+    if (r == 0)
+        r = move_devices_joined(creation, err);
     if (r == 0)
         r = session_start(creation->session, creation->options.stdio, given, group, err);
     if (r == 0)
@@ -358,9 +380,11 @@ static int make(struct creation *creation, struct lc_error **err)
         r = spawn(creation, err);
     if (r == 0)
         r = hand_over(creation, err);
-    if (r == 0 && creation->run)
-        r = begin_program(creation, err);
-    return r;
+    if (r < 0 || !creation->run)
+        return r;
+    /* From here on the container may have put something else in their place. */
+    network_devices_settle(TAKE_POINTER(creation->moved), false);
+    return begin_program(creation, err);
 }
 
 /* The child has its own copies. */
@@ -397,6 +421,7 @@ static int create(struct creation *creation, struct lc_config *config, const cha
         close_descriptors(creation);
         if (r < 0) {
             session_abort(creation->session);
+            network_devices_settle(TAKE_POINTER(creation->moved), true);
             (void)hooks_run(creation->container, creation->config, HOOK_POSTSTOP, STATUS_STOPPED, NULL);
             (void)oci_reclaim(creation->container, NULL);
             container_close(creation->container);
@@ -404,6 +429,7 @@ static int create(struct creation *creation, struct lc_config *config, const cha
     }
     if (r < 0 && err != NULL)
         locate_errors(creation->config, *err);
+    network_devices_settle(TAKE_POINTER(creation->moved), false);
     seccomp_filter_done(&creation->filter);
     plan_free(creation->plan);
     creation->session->plan = NULL;

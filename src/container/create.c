@@ -187,15 +187,11 @@ int map_ids(const struct lc_config *config, const struct session *session, struc
     return r;
 }
 
-int send_netns(const struct session *session, int *ret_netns, struct lc_error **err)
+int send_netns(const struct session *session, int netns)
 {
     struct wire_message message = { .type = WIRE_NETWORK };
 
-    *ret_netns = netns_make(err);
-    if (*ret_netns < 0)
-        return *ret_netns;
-    /* A child that has died says why itself, later. */
-    (void)wire_send(session->socket, &message, *ret_netns);
+    (void)wire_send(session->socket, &message, netns);
     return 0;
 }
 
@@ -224,8 +220,11 @@ static int host_half(struct container *container, const struct lc_config *config
 
     if (session->plan->map_ids)
         r = map_ids(config, session, err);
-    if (r == 0 && session->plan->makes_network)
-        r = send_netns(session, &netns, err);
+    if (r == 0 && session->plan->makes_network) {
+        netns = r = netns_make(err);
+        if (r >= 0)
+            r = send_netns(session, netns);
+    }
     if (r == 0 && identity_read(session->pid, &record->init) < 0)
         return session_until(session, WIRE_READY, err); /* gone already: it has said why */
     if (r == 0 && (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0 && record->groups.count == 0)

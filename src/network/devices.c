@@ -27,10 +27,18 @@ struct mover {
     struct side outside, inside;
 };
 
-/* What has been done, to be undone. */
+/* What has been done to one, to be undone. */
 struct moved {
+    char host_name[IFNAMSIZ];
     int index; /* inside; 0: nothing */
     bool up;   /* it was, outside */
+    struct buffer addresses;
+};
+
+struct network_moved {
+    struct mover mover;
+    size_t count;
+    struct moved devices[];
 };
 
 /* ---- a socket in a namespace that we are not in ---- */
@@ -55,10 +63,14 @@ static int raise_device(struct lc_error **err, const struct config_net_device *d
     return error_raise(err, &full, text != NULL && text[0] != '\0' ? "%s" : NULL, text);
 }
 
-static int open_sides(struct mover *mover, const struct config_net_device *device, struct lc_error **err)
+static int open_sides(
+        struct mover *mover, const struct config_net_device *device, int netns_fd, struct lc_error **err)
 {
     int *here = &mover->outside.link.fd, *there = &mover->inside.link.fd, on = 1;
 
+    mover->inside.netns = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
+    if (mover->inside.netns < 0)
+        return raise_device(err, device, &(struct error_site){ .syscall = "fcntl", .errnum = errno }, NULL);
     mover->outside.netns = openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     if (mover->outside.netns < 0)
         return raise_device(
@@ -254,9 +266,9 @@ static int cross(struct side *from, struct side *to, int index)
 
 /* What moves: `host_name` outside is `name`, perhaps a pattern, inside. All that is done to it on the way back is wanted as it was,
  * but without an error that could be told to anybody. */
-static void move_back(struct mover *mover, const struct config_net_device *device, const struct moved *moved,
-        const struct buffer *addresses)
+static void move_back(struct mover *mover, const struct moved *moved)
 {
+    const char *host_name = moved->host_name;
     char name[IFNAMSIZ];
     int index, r;
 
@@ -264,13 +276,14 @@ static void move_back(struct mover *mover, const struct config_net_device *devic
         return;
     r = read_name(&mover->inside, moved->index, name);
     index = r == 0 ? cross(&mover->inside, &mover->outside, moved->index) : r;
-    r = index < 0 ? index
-                  : change_link(&mover->outside, index, device->host_name, -1, moved->up ? IFF_UP : 0);
+    r = index < 0 ? index : change_link(&mover->outside, index, host_name, -1, moved->up ? IFF_UP : 0);
     /* Labels are as they were read: outside. */
     if (r == 0)
-        r = add_addresses(&mover->outside, index, addresses, device->host_name, device->host_name);
+        r = add_addresses(&mover->outside, index, &moved->addresses, host_name, host_name);
     if (r < 0)
-        log_warning(mover->log, "network: %s could not be moved back: %s", device->host_name, strerror(-r));
+        log_warning(mover->log, "network: %s could not be moved back: %s", host_name, strerror(-r));
+    else
+        log_line(mover->log, "network: moved %s back, inside it was %s", host_name, name);
 }
 
 /* The kernel's reasons, in words. */
@@ -314,7 +327,7 @@ static int look(struct mover *mover, const struct config_net_device *device, str
 }
 
 static int move(struct mover *mover, const struct config_net_device *device, struct moved *moved,
-        struct buffer *addresses, struct lc_error **err)
+        struct lc_error **err)
 {
     struct side *inside = &mover->inside;
     struct error_site site = { .syscall = "RTM_NEWLINK" };
@@ -324,8 +337,9 @@ static int move(struct mover *mover, const struct config_net_device *device, str
 
     if (r < 0)
         return r;
+    (void)snprintf(moved->host_name, sizeof(moved->host_name), "%s", device->host_name);
     moved->up = (info.flags & IFF_UP) != 0;
-    r = read_addresses(&mover->outside, info.index, addresses);
+    r = read_addresses(&mover->outside, info.index, &moved->addresses);
     if (r < 0) {
         site = (struct error_site){ .syscall = "RTM_GETADDR", .errnum = -r };
         return raise_device(err, device, &site, NULL);
@@ -345,7 +359,7 @@ static int move(struct mover *mover, const struct config_net_device *device, str
         r = read_name(inside, moved->index, name);
     if (r == 0) {
         site.syscall = "RTM_NEWADDR";
-        r = add_addresses(inside, moved->index, addresses, device->host_name, name);
+        r = add_addresses(inside, moved->index, &moved->addresses, device->host_name, name);
     }
     if (r < 0) {
         site.errnum = -r;
@@ -356,46 +370,48 @@ static int move(struct mover *mover, const struct config_net_device *device, str
     return 0;
 }
 
-static int move_all(struct mover *mover, const struct lc_config *config, struct moved *moved,
-        struct buffer *addresses, struct lc_error **err)
+void network_devices_settle(struct network_moved *moved, bool back)
 {
-    const struct config_net_device *devices = config->oci.net_devices;
-    size_t count = config->oci.n_net_devices, done = 0;
-    int r = open_sides(mover, &devices[0], err);
-
-    while (r == 0 && done < count) {
-        r = move(mover, &devices[done], &moved[done], &addresses[done], err);
-        done++;
+    if (moved == NULL)
+        return;
+    for (size_t i = moved->count; i > 0; i--) {
+        if (back)
+            move_back(&moved->mover, &moved->devices[i - 1]);
+        buffer_done(&moved->devices[i - 1].addresses);
     }
-    for (size_t i = done; r < 0 && i > 0; i--)
-        move_back(mover, &devices[i - 1], &moved[i - 1], &addresses[i - 1]);
-    return r;
+    fd_close(&moved->mover.outside.link.fd);
+    fd_close(&moved->mover.outside.netns);
+    fd_close(&moved->mover.inside.link.fd);
+    fd_close(&moved->mover.inside.netns);
+    free(moved);
 }
 
-int network_devices_move(
-        const struct lc_config *config, int netns_fd, const struct log *log, struct lc_error **err)
+int network_devices_move(const struct lc_config *config, int netns_fd, const struct log *log,
+        struct network_moved **ret_moved, struct lc_error **err)
 {
+    const struct config_net_device *devices = config->oci.net_devices;
     size_t count = config->oci.n_net_devices;
-    struct mover mover = { .log = log,
-        .outside = { .link = { .fd = -EBADF }, .netns = -EBADF },
-        .inside = { .link = { .fd = -EBADF }, .netns = netns_fd } };
-    CLEAN_FREE struct moved *moved = NULL;
-    struct buffer *addresses = NULL;
+    struct network_moved *moved;
     int r;
 
-    if (count == 0)
+    if (count == 0) {
+        *ret_moved = NULL;
         return 0;
-    moved = calloc(count, sizeof(*moved));
-    addresses = calloc(count, sizeof(*addresses));
-    if (moved == NULL || addresses == NULL)
-        r = error_raise(err, &(struct error_site){ .errnum = ENOMEM, .stage = "network" }, NULL);
+    }
+    moved = calloc(1, sizeof(*moved) + count * sizeof(moved->devices[0]));
+    if (moved == NULL)
+        return error_raise(err, &(struct error_site){ .errnum = ENOMEM, .stage = "network" }, NULL);
+    moved->mover = (struct mover){ .log = log,
+        .outside = { .link = { .fd = -EBADF }, .netns = -EBADF },
+        .inside = { .link = { .fd = -EBADF }, .netns = -EBADF } };
+    r = open_sides(&moved->mover, &devices[0], netns_fd, err);
+    while (r == 0 && moved->count < count) {
+        r = move(&moved->mover, &devices[moved->count], &moved->devices[moved->count], err);
+        moved->count++;
+    }
+    if (r < 0)
+        network_devices_settle(moved, true);
     else
-        r = move_all(&mover, config, moved, addresses, err);
-    for (size_t i = 0; addresses != NULL && i < count; i++)
-        buffer_done(&addresses[i]);
-    free(addresses);
-    fd_close(&mover.outside.link.fd);
-    fd_close(&mover.outside.netns);
-    fd_close(&mover.inside.link.fd);
+        *ret_moved = moved;
     return r;
 }

@@ -49,6 +49,15 @@ static bool shows(int netns, const char *command, const char *wanted)
     return found;
 }
 
+static int move(const struct lc_config *config, int netns, struct lc_error **err)
+{
+    struct network_moved *moved = NULL;
+    int r = network_devices_move(config, netns, NULL, &moved, err);
+
+    network_devices_settle(moved, false);
+    return r;
+}
+
 static struct lc_config devices(struct config_net_device *list, size_t count)
 {
     return (struct lc_config){ .oci = { .net_devices = list, .n_net_devices = count } };
@@ -120,7 +129,7 @@ static void test_keeps(void **state)
     run("ip address add 169.254.9.1/16 scope link dev lct0");
     run("ip address add 198.18.10.1/24 valid_lft 1000 preferred_lft 500 dev lct0");
     run("ip address add fd42:7::1/64 nodad dev lct0");
-    must(network_devices_move(&config, container, NULL, &err), &err);
+    must(move(&config, container, &err), &err);
     assert_int_equal(if_nametoindex("lct0"), 0);
     assert_true(shows(container, "ip -d link show eth7", "mtu 1789"));
     assert_true(shows(container, "ip -d link show eth7", ",UP"));
@@ -150,7 +159,7 @@ static void test_names(void **state)
     run("ip link add lct2 type veth peer name peer1"); /* the old name of one that gets another */
     enter(host);
     run("for i in 0 1 2 3; do ip link add lct$i mtu 130$i type veth peer name peer$i; done");
-    must(network_devices_move(&config, container, NULL, &err), &err);
+    must(move(&config, container, &err), &err);
     assert_true(shows(container, "ip link show lct0", "mtu 1300"));
     assert_true(shows(container, "ip link show net1", "mtu 1301"));
     assert_true(shows(container, "ip link show net2", "mtu 1302"));
@@ -175,12 +184,34 @@ static void test_clash(void **state)
         "label lct0:x dev "
         "lct0");
     run("ip link add lct1 type veth peer name peer1");
-    must_fail(network_devices_move(&config, container, NULL, &err), EEXIST, "/linux/netDevices/lct1",
-            "an interface of that name", &err);
+    must_fail(move(&config, container, &err), EEXIST, "/linux/netDevices/lct1", "an interface of that name",
+            &err);
     assert_true(shows(host, "ip address show lct0", "198.18.7.1/24 scope global lct0:x"));
     assert_true(shows(host, "ip link show lct0", ",UP"));
     assert_true(shows(host, "ip link show lct1", "<BROADCAST,MULTICAST,M-DOWN>"));
     assert_true(shows(container, "ip -o link | wc -l", "3"));
+}
+
+/* Something else failed later. */
+static void test_return(void **state)
+{
+    struct config_net_device list[] = { { "/linux/netDevices/lct0", "lct0", "net%d" },
+        { "/linux/netDevices/lct1", "lct1", "lct0" } };
+    struct lc_config config = devices(list, 2);
+    struct network_moved *moved = NULL;
+    struct lc_error *err = NULL;
+
+    (void)state;
+    run("ip link add lct0 type veth peer name peer0 && ip link set lct0 up && ip address add 198.18.7.1/24 "
+        "dev lct0");
+    run("ip link add lct1 type veth peer name peer1");
+    must(network_devices_move(&config, container, NULL, &moved, &err), &err);
+    assert_true(shows(container, "ip -o link | wc -l", "3"));
+    network_devices_settle(moved, true);
+    network_devices_settle(NULL, true);
+    assert_true(shows(container, "ip -o link | wc -l", "1"));
+    assert_true(shows(host, "ip address show lct0", "198.18.7.1/24 scope global lct0"));
+    assert_true(shows(host, "ip link show lct1", "<BROADCAST,MULTICAST,M-DOWN>"));
 }
 
 static void test_errors(void **state)
@@ -191,16 +222,15 @@ static void test_errors(void **state)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     (void)state;
-    must_fail(network_devices_move(&config, container, NULL, &err), ENODEV, "/linux/netDevices/none",
+    must_fail(move(&config, container, &err), ENODEV, "/linux/netDevices/none",
             "no such interface on the host", &err);
     list[0].host_name = "lo";
-    must_fail(network_devices_move(&config, container, NULL, &err), EINVAL, "/linux/netDevices/none",
-            "belong to their namespace", &err);
+    must_fail(move(&config, container, &err), EINVAL, "/linux/netDevices/none", "belong to their namespace",
+            &err);
     assert_true(if_nametoindex("lo") > 0);
-    must_fail(
-            network_devices_move(&config, null, NULL, &err), EINVAL, "/linux/netDevices/none", "setns", &err);
+    must_fail(move(&config, null, &err), EINVAL, "/linux/netDevices/none", "setns", &err);
     config.oci.n_net_devices = 0;
-    must(network_devices_move(&config, -1, NULL, &err), &err);
+    must(move(&config, -1, &err), &err);
     (void)close(null);
 }
 
@@ -210,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_keeps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clash, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_return, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
     };
 

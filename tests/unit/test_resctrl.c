@@ -289,6 +289,7 @@ static void test_update(void **state)
             "bandwidth", &err);
     must_fail(resctrl_update(&rdt, "c1", root, NULL, "L3:0=5", NULL, &err), EINVAL, "/linux/intelRdt",
             "MB:0=50", &err);
+    assert_int_equal(resctrl_remove(made, "c1"), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -35,9 +35,13 @@ int network_remove(const char *host_name);
 /* config.json, linux.netDevices: moves interfaces of the host into `netns_fd`, gives them their new names, sets them up, and gives
  * them the global permanent addresses that the kernel takes away on the way; it keeps MTU, hardware address and the like itself.
  * A name that is taken there is EEXIST, unless it ends in "%d". On failure, those that this call moved are moved back; at the
- * end of the container nothing is, except by the kernel, which returns hardware to the host. */
-int network_devices_move(
-        const struct lc_config *config, int netns_fd, const struct log *log, struct lc_error **err);
+ * end of the container nothing is, except by the kernel, which returns hardware to the host. *ret_moved (NULL without any): for
+ * when something else fails later. */
+struct network_moved;
+int network_devices_move(const struct lc_config *config, int netns_fd, const struct log *log,
+        struct network_moved **ret_moved, struct lc_error **err);
+/* Frees it; with `back`, the interfaces return first. Accepts NULL. */
+void network_devices_settle(struct network_moved *moved, bool back);
 
 /* For one networks[] entry: appends the rtnetlink requests for the inside: link up with mtu etc., addresses, routes.
  * Each message is a struct nlmsghdr with NLM_F_REQUEST|NLM_F_ACK, 4-byte aligned, ifindex 0 where the
