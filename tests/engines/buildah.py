@@ -27,15 +27,11 @@ class Engine(Base):
         super().__init__(options)
         self.environment = {"CONTAINERS_CONF": self.write("containers.conf", CONFIGURATION), "BUILDAH_RUNTIME": self.runtime,
                             "TMPDIR": "/var/tmp"}
-        self.before = self.groups()
 
     def groups(self):
         """They lie at the top: buildah asks for no path."""
         return {f"{mount}/{name}" for mount in set(kernel.hierarchies().values()) for name in os.listdir(mount)
                 if re.match(self.ids, name)}
-
-    def groups_left(self):
-        return sorted(self.groups() - self.before)
 
     def command(self, *arguments):
         return ["buildah", "--root", f"{self.work}/root", "--runroot", "/run/buildah-run", *arguments]

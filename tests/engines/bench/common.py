@@ -208,7 +208,7 @@ def step_pause(engine, step):
 def step_stats(engine, step):
     name = sleeper(engine, step, "--memory", "64m", command=("sh", "-c",
                                                              "head -c 5000000 /dev/zero >/dev/shm/x; sleep 1000 & wait"))
-    step.until(lambda: "1000" in "".join(kernel.processes().values()), "the sleep")
+    step.until(lambda: find("sleep 1000"), "the sleep")
     form = "{{.Name}} {{.MemUsage}} {{.PIDs}}"
     found = step.match(rf"{name} ([\d.]+)([kKM])i?B / ([\d.]+)Mi?B (\d+)",
                        step.run("stats", "--no-stream", "--format", form, name).out,

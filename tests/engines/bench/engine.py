@@ -25,6 +25,7 @@ class Base:
         self.runtime = f"/run/runtime/{os.path.basename(options['runtime'])}"
         self.image = image.NAME
         self.process, self.log_end = None, 0
+        self.groups_before = self.groups()
         os.makedirs(self.work, exist_ok=True)
 
     def write(self, name, text):
@@ -78,9 +79,13 @@ class Base:
             except subprocess.TimeoutExpired:
                 self.process.kill()
 
+    def groups(self):
+        """Groups of containers that are there."""
+        return {path for parent in self.parents for path in kernel.below(parent) if not re.search(self.own_groups, path)}
+
     def groups_left(self):
-        """Groups of containers that are still there."""
-        return [path for parent in self.parents for path in kernel.below(parent) if not re.search(self.own_groups, path)]
+        """Those that were not there when the engine began."""
+        return sorted(self.groups() - self.groups_before)
 
     def states_left(self):
         """States of containers that are still there."""
