@@ -18,9 +18,9 @@
 #define CLONE_PIDFD 0x00001000
 #endif
 
-#define OUTPUT_MAX 4096
+#define OUTPUT_MAX ((size_t)4096)
 /* Of a process that goes on writing after the hook itself has ended. */
-#define LATE_OUTPUT_MAX (1024 * 1024)
+#define LATE_OUTPUT_MAX ((size_t)1024 * 1024)
 #define LOOK_INTERVAL_MS 5
 
 /* One of the list, and while it runs. */
@@ -325,7 +325,7 @@ int init_run_hooks(struct init *init, const struct hooks_run *run)
     uint32_t at = sizeof(list);
     int result = 0;
 
-    if (op->data_length >= sizeof(list))
+    if (init->blob != NULL && op->data_length >= sizeof(list))
         memcpy(&list, init->blob + op->data, sizeof(list));
     if (list.count == 0)
         return 0;
