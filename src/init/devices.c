@@ -69,23 +69,36 @@ int init_host_device(struct init *init, const char *path, mode_t type, dev_t dev
     return r < 0 ? r : fd;
 }
 
-/* In a user namespace there are no new nodes; the host's own does as well. */
+/* Takes the source over. */
+static int bind_consumed(struct init *init, const char *path, int source)
+{
+    struct bind_request request = { .destination = path, .source = source };
+    int r;
+
+    request.target = source < 0 ? source : path_open(init->root, path, PATH_MAKE_FILE, false);
+    r = request.target < 0 ? init_fail(init, source < 0 ? "open_tree" : "openat2", path, request.target)
+                           : init_bind(init, &request);
+    init_close(&request.source);
+    init_close(&request.target);
+    return r;
+}
+
+/* In a user namespace there are no new nodes; the host's own does as well, or else the parent has made one. */
 static int bind_node(struct init *init, const char *path, const struct wire_op *op)
 {
-    struct bind_request request = { .destination = path };
-    int r, node = init_host_device(init, path, (mode_t)op->number[0] & S_IFMT, (dev_t)op->number[1]);
+    int r, node;
 
+    if (op->slot >= 0) {
+        r = bind_consumed(init, path, init->slots[op->slot]);
+        init->slots[op->slot] = -1;
+        return r;
+    }
+    node = init_host_device(init, path, (mode_t)op->number[0] & S_IFMT, (dev_t)op->number[1]);
     if (node < 0) {
         init_detail(init, "a node cannot be made here, and the host has no such device at this path to bind");
         return init_fail(init, "mknodat", path, node == -ENODEV ? -EPERM : node);
     }
-    request.target = path_open(init->root, path, PATH_MAKE_FILE, false);
-    request.source = request.target < 0 ? request.target : init_source(init, node, "", false);
-    r = request.source < 0
-                ? init_fail(init, request.target < 0 ? "openat2" : "open_tree", path, request.source)
-                : init_bind(init, &request);
-    init_close(&request.source);
-    init_close(&request.target);
+    r = bind_consumed(init, path, init_source(init, node, "", false));
     (void)close(node);
     return r;
 }

@@ -133,7 +133,8 @@ int plan_look_up_device(struct config_device *device, struct lc_error **err)
     return 0;
 }
 
-void plan_add_device(const struct plan_request *request, const struct config_device *device, uint64_t flags)
+struct wire_op *plan_add_device(
+        const struct plan_request *request, const struct config_device *device, uint64_t flags)
 {
     struct wire_op *op = plan_add(request->plan, WIRE_OP_DEVICE, device->pointer);
     uint64_t type = device->type == 'c' ? S_IFCHR : device->type == 'b' ? S_IFBLK : S_IFIFO;
@@ -143,6 +144,7 @@ void plan_add_device(const struct plan_request *request, const struct config_dev
     op->number[1] = device->type == 'p' ? 0 : makedev(device->major, device->minor);
     op->number[2] = device->uid;
     op->number[3] = device->gid;
+    return op;
 }
 
 int plan_devices(const struct plan_request *request, struct lc_error **err)

@@ -124,6 +124,7 @@ static int give_sources(struct plan_request *request, struct lc_error **err)
         if (r == 0 && is_bind(mount) && !mount->remount && (all || plan_is_mapped(mount)))
             request->sources.mounts[i] = plan_give_mount(request, mount, source_path(request, mount));
     }
+    plan_give_devices(request);
     return r;
 }
 
@@ -146,7 +147,9 @@ static bool clean_paths(struct plan_request *request)
     sources->mounts = arena_calloc(arena, config->n_mounts + 1, sizeof(*sources->mounts));
     sources->destinations = arena_calloc(arena, config->n_mounts + 1, sizeof(*sources->destinations));
     sources->nodes = arena_calloc(arena, config->n_devices + 1, sizeof(*sources->nodes));
-    if (sources->mounts == NULL || sources->destinations == NULL || sources->nodes == NULL)
+    sources->made = arena_calloc(arena, config->n_devices + 1, sizeof(*sources->made));
+    if (sources->mounts == NULL || sources->destinations == NULL || sources->nodes == NULL ||
+            sources->made == NULL)
         return false;
     for (size_t i = 0; i < config->n_mounts; i++)
         sources->destinations[i] = plan_clean_path(request, config->mounts[i].destination);

@@ -4,6 +4,8 @@
 #include <base/util.h>
 
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static const struct config_device default_devices[] = {
@@ -34,6 +36,30 @@ static bool is_listed(const struct plan_request *request, const char *path)
     return false;
 }
 
+static bool host_has(const struct config_device *device)
+{
+    mode_t type = device->type == 'c' ? S_IFCHR : S_IFBLK;
+    struct stat st;
+
+    return lstat(device->path, &st) == 0 && (st.st_mode & S_IFMT) == type &&
+           st.st_rdev == makedev(device->major, device->minor);
+}
+
+/* In a user namespace the host's own node is bound; where it has none at this path, the parent makes one. */
+void plan_give_devices(const struct plan_request *request)
+{
+    for (size_t i = 0; i < request->config->n_devices; i++) {
+        const struct config_device *device = &request->config->devices[i];
+        bool node = device->type == 'c' || device->type == 'b';
+
+        request->sources.made[i] = -1;
+        if (node && request->user && request->options->privileged && !host_has(device))
+            request->sources.made[i] = plan_give(request->plan,
+                    (struct plan_given){
+                            .kind = GIVEN_DEVICE, .device = device, .pointer = device->pointer });
+    }
+}
+
 static int add_listed(const struct plan_request *request, struct lc_error **err)
 {
     for (size_t i = 0; i < request->config->n_devices; i++) {
@@ -54,7 +80,7 @@ static int add_listed(const struct plan_request *request, struct lc_error **err)
         r = plan_look_up_device(&device, err);
         if (r < 0)
             return r;
-        plan_add_device(request, &device, WIRE_KEEP);
+        plan_add_device(request, &device, WIRE_KEEP)->slot = request->sources.made[i];
     }
     return 0;
 }
@@ -107,7 +133,7 @@ int plan_nodes_oci(const struct plan_request *request, struct lc_error **err)
         return 0;
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
         if (!is_listed(request, default_devices[i].path))
-            plan_add_device(request, &default_devices[i], WIRE_KEEP);
+            (void)plan_add_device(request, &default_devices[i], WIRE_KEEP);
     r = add_listed(request, err);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(default_links); i++) {
         struct wire_op *op;

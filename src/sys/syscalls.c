@@ -25,6 +25,19 @@ int sys_open_tree(int dirfd, const char *path, unsigned int flags)
     return result(syscall(SYS_open_tree, dirfd, path, flags));
 }
 
+int sys_detached_tmpfs(void)
+{
+    int context = result(syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)), r;
+
+    if (context < 0)
+        return context;
+    r = result(syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+    if (r == 0)
+        r = result(syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0));
+    (void)close(context);
+    return r;
+}
+
 int sys_move_mount(int from_fd, int to_fd)
 {
     return result(syscall(

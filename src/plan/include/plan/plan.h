@@ -15,9 +15,10 @@
 /* A descriptor that the parent has to open before the child is spawned. */
 enum plan_given_kind {
     GIVEN_TREE, /* a detached copy of the mount tree at `path` (user namespaces: only the parent can reach it) */
-    GIVEN_NAMESPACE,  /* `path` is a namespace file */
-    GIVEN_ROOT,       /* the root directory of the container's init */
-    GIVEN_CONSOLE,    /* `path` is a pty slave */
+    GIVEN_NAMESPACE, /* `path` is a namespace file */
+    GIVEN_ROOT,      /* the root directory of the container's init */
+    GIVEN_CONSOLE,   /* `path` is a pty slave */
+    GIVEN_DEVICE, /* a new node, `device`, as a detached mount of its own: in a user namespace there are none to make */
     GIVEN_DESCRIPTOR, /* `number` of plan_options.descriptors: the parent has it open already */
 };
 
@@ -29,6 +30,7 @@ struct plan_given {
     /* GIVEN_TREE: recursively, and with ids mapped. */
     bool flat, idmap, recursive_idmap;
     const struct config_mappings *mappings; /* NULL: those of the container's user namespace */
+    const struct config_device *device;     /* ids are the container's */
     unsigned int number;
 };
 
@@ -121,6 +123,7 @@ uint32_t plan_slot(struct lc_plan *plan); /* a slot that an op fills */
 /* Slots of what comes from the host; 0 where there is none (no op asks then). */
 struct plan_sources {
     int16_t rootfs, console, console_tree, kernel[8], devices[8], *mounts;
+    int16_t *made;                      /* of config.json's devices, or -1 */
     const char **destinations, **nodes; /* of config.json's mounts and devices, cleaned */
 };
 
@@ -149,6 +152,7 @@ int plan_tree_oci(struct plan_request *request, struct lc_error **err);
 void plan_wait_groups(struct plan_request *request);
 void plan_network_once(struct plan_request *request);
 /* For the files of config.json's tree: its sources are opened, one mount of it, all of its nodes and links. */
+void plan_give_devices(const struct plan_request *request);
 int plan_sources_oci(struct plan_request *request, struct lc_error **err);
 int plan_mount_oci(struct plan_request *request, size_t index, struct lc_error **err);
 void plan_mount_cgroup(struct plan_request *request, const struct config_mount *mount);
@@ -179,7 +183,8 @@ int16_t plan_source(
         const struct plan_request *request, const char *path, bool recursive, const char *pointer);
 /* "/dev/fuse" alone means: the same numbers as on this host. */
 int plan_look_up_device(struct config_device *device, struct lc_error **err);
-void plan_add_device(const struct plan_request *request, const struct config_device *device, uint64_t flags);
+struct wire_op *plan_add_device(
+        const struct plan_request *request, const struct config_device *device, uint64_t flags);
 void plan_console(const struct plan_request *request);
 void plan_sysctls(const struct plan_request *request);
 /* Read-only and masked paths: those below /proc, or all others. */

@@ -1,0 +1,72 @@
+"""What other runtimes' own tests ask for, beyond what the tests of each subject already do."""
+import json
+import os
+import platform
+
+import pytest
+
+RELEASE = tuple(int(word) for word in platform.release().split("-")[0].split(".")[:2])
+CLONES_DETACHED = (6, 15)  # the first Linux that copies a mount which is mounted nowhere
+
+
+def user_namespace(bundle, first=100000):
+    bundle.linux["namespaces"].append({"type": "user"})
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": first, "size": 65536}]
+
+
+def test_device_that_the_host_lacks_in_a_user_namespace(bundle):
+    """It must be there, with the owner asked for, and usable as the device that it is."""
+    user_namespace(bundle)
+    bundle.linux["devices"] = [{"path": "/dev/no-such", "type": "c", "major": 1, "minor": 5, "uid": 10, "gid": 11,
+                                "fileMode": 0o644}]
+    bundle.linux["resources"] = {"devices": [{"allow": True, "access": "rwm"}]}
+    if RELEASE < CLONES_DETACHED:
+        bundle.refused("mknodat", "/linux/devices/0")
+        return
+    out = bundle.out("stat -c '%u:%g %a %F %t:%T' /dev/no-such; head -c 3 /dev/no-such | od -An -tx1")
+    assert out.split("\n")[:2] == ["10:11 644 character special file 1:5", " 00 00 00"], out
+    assert not os.path.exists("/dev/no-such")
+
+
+def test_owner_without_mapping(bundle):
+    user_namespace(bundle)
+    bundle.linux["devices"] = [{"path": "/dev/no-such", "type": "c", "major": 1, "minor": 5, "uid": 70000}]
+    bundle.refused("/linux/devices/0")
+
+
+def test_sysctl_of_the_host_name(bundle):
+    bundle.linux["sysctl"] = {"kernel.hostname": "x"}
+    bundle.refused("/linux/sysctl/kernel.hostname", "hostname")
+
+
+def test_unknown_capability_of_exec(bundle):
+    bundle.start()
+    result = bundle.ok("exec", "--cap", "CAP_NO_SUCH", bundle.name, "grep", "CapEff", "/proc/self/status")
+    assert int(result.out.split()[1], 16) == 1 << 5 and 'unknown capability "CAP_NO_SUCH"' in result.err.replace("\\", "")
+    bundle.delete("--force")
+
+
+@pytest.mark.parametrize("path", ["other/config.json", "/absolute"])
+def test_config_elsewhere(bundle, path, tmp_path):
+    bundle.process["args"] = ["/bin/echo", "from elsewhere"]
+    target = str(tmp_path / "config") if path[0] == "/" else os.path.join(bundle.directory, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "w", encoding="utf-8") as file:
+        json.dump(bundle.config, file)
+    result = bundle.ok("--cgroup-manager", "cgroupfs", "run", "--config", target if path[0] == "/" else path,
+                       "--bundle", bundle.directory, bundle.name, cwd="/")
+    assert result.out == "from elsewhere\n", result
+
+
+def test_regular_expression(bundle):
+    names = [f"{bundle.name}-{letter}" for letter in "abc"]
+    del bundle.linux["cgroupsPath"]
+    for name in names:
+        bundle.start(name=name)
+    bundle.ok("kill", "--regex", "[ab]$", "KILL")
+    for name in names[:2]:
+        bundle.wait_status("stopped", name)
+    assert bundle.status(names[2]) == "running"
+    bundle.ok("delete", "--force", "--regex", f"^{bundle.name}-")
+    assert not bundle.containers()
