@@ -283,6 +283,13 @@ def step_volumes(engine, step):
     step.run("exec", slave, "grep", "-c", "/data/later", "/proc/mounts", out="1")
     step.run("exec", private, "grep", "-c", "/data/later", "/proc/mounts", status=1, out="0")
     step.host("umount", f"{shared}/later")
+    # And what the container mounts shows outside only where that was asked for.
+    script = "mkdir -p /data/inner && mount -t tmpfs inner /data/inner && touch /data/inner/seen"
+    for how, seen in (("rslave", False), ("rshared", True)):
+        name = sleeper(engine, step, "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "-v", f"{shared}:/data:{how}")
+        step.run("exec", name, "sh", "-c", script)
+        step.equal(os.path.exists(f"{shared}/inner/seen"), seen, f"the container's mount outside, {how}")
+    step.host("umount", f"{shared}/inner")
     step.host("umount", shared)
 
 
