@@ -54,16 +54,16 @@ static const struct {
     int errnum;
     const char *hint;
 } hints[] = {
-    { WIRE_OP_RLIMIT, EPERM, "raising a hard limit needs CAP_SYS_RESOURCE, which nsinit does not have here" },
-    { WIRE_OP_OOM_SCORE, EACCES, "lowering it needs CAP_SYS_RESOURCE, which nsinit does not have here" },
-    { WIRE_OP_OOM_SCORE, EPERM, "lowering it needs CAP_SYS_RESOURCE, which nsinit does not have here" },
+    { WIRE_OP_RLIMIT, EPERM, "raising a hard limit needs CAP_SYS_RESOURCE, which is not there" },
+    { WIRE_OP_OOM_SCORE, EACCES, "lowering it needs CAP_SYS_RESOURCE, which is not there" },
+    { WIRE_OP_OOM_SCORE, EPERM, "lowering it needs CAP_SYS_RESOURCE, which is not there" },
     { WIRE_OP_DETACH_HOST, EINVAL, "a root on ramfs cannot be pivoted away from: set no_pivot_root" },
     { WIRE_OP_MOUNT, ENODEV, "see /proc/filesystems; a module may have to be loaded" },
     { WIRE_OP_MOUNT, EINVAL, "an option is not known to this file system, or the source is missing" },
     { WIRE_OP_MOUNT, EPERM,
             "in a user namespace only some file systems can be mounted; bind what the host has" },
     { WIRE_OP_SOURCE, ENOENT, "the source of a mount must exist on the host" },
-    { WIRE_OP_CWD, ENOENT, "make the directory in the rootfs, or change working_dir" },
+    { WIRE_OP_CWD, ENOENT, "make the directory in the rootfs, or change the working directory" },
     { WIRE_OP_USER, ENOENT, "use a number, or add the name to the container's files" },
     { WIRE_OP_SYSCTL, ENOENT, "this kernel has no such setting" },
     { WIRE_OP_FORK, EAGAIN, "no room for another process: see pids.max of the container's control group" },
