@@ -323,6 +323,9 @@ static void test_freeze(void **state)
     must(cgroup_freeze(&set, true, 2000, &err), &err);
     must(cgroup_freeze(&set, false, 2000, &err), &err);
     assert_int_equal(cgroup_frozen(&set), 0);
+    /* It has been let go; how soon it sleeps again is for the scheduler to say. */
+    for (int i = 0; i < 2000 && process_state(pid) != 'S'; i++)
+        (void)usleep(1000);
     assert_true(process_state(pid) == 'S');
     /* A frozen group is killed too. */
     must(cgroup_freeze(&set, true, 2000, &err), &err);
