@@ -106,7 +106,7 @@ int image_open(struct lc_error **err);
 int targets_make(const struct container *container, const struct lc_config *config, struct lc_error **err);
 
 /* netns.c: a new network namespace; its descriptor, or -errno */
-int netns_make(struct lc_error **err);
+int netns_make(const char *pointer, struct lc_error **err);
 
 /* spawn.c: one child program with exactly these descriptors */
 struct spawn {

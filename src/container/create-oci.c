@@ -254,7 +254,7 @@ static int give_network(struct creation *creation, struct lc_error **err)
 
     if (!creation->plan->makes_network)
         return 0;
-    netns = netns_make(err);
+    netns = netns_make(creation->config->pointers->namespaces, err);
     if (netns < 0)
         return netns;
     if (creation->config->oci.n_net_devices > 0)

@@ -221,7 +221,7 @@ static int host_half(struct container *container, const struct lc_config *config
     if (session->plan->map_ids)
         r = map_ids(config, session, err);
     if (r == 0 && session->plan->makes_network) {
-        netns = r = netns_make(err);
+        netns = r = netns_make(config->pointers->namespaces, err);
         if (r >= 0)
             r = send_netns(session, netns);
     }

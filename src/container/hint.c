@@ -46,7 +46,8 @@ const char *hint_clone(int errnum, uint64_t flags)
         return "sysctl user.max_user_namespaces is 0";
     if (user)
         return "user namespaces are forbidden here: in a chroot, or by a security module";
-    return "run as root, or add NEWUSER to namespaces; sysctl user.max_user_namespaces must not be 0 then";
+    return "run as root, or add a user namespace to namespaces; sysctl user.max_user_namespaces must not be "
+           "0 then";
 }
 
 static const struct {

@@ -18,7 +18,7 @@ __attribute__((no_sanitize("address", "undefined"))) static long make(void *data
     return r < 0 ? r : sys_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0);
 }
 
-int netns_make(struct lc_error **err)
+int netns_make(const char *pointer, struct lc_error **err)
 {
     long r = sys_aside(make, NULL);
 
@@ -28,7 +28,7 @@ int netns_make(struct lc_error **err)
             &(struct error_site){ .stage = "create",
                     .op = "network namespace",
                     .syscall = "unshare",
-                    .pointer = "/namespaces",
+                    .pointer = pointer,
                     .errnum = (int)-r,
                     .hint = hint_clone((int)-r, CLONE_NEWNET) },
             NULL);

@@ -93,7 +93,7 @@ int session_start(
                 &(struct error_site){ .stage = "spawn",
                         .op = "clone",
                         .syscall = "clone3",
-                        .pointer = "/namespaces",
+                        .pointer = session->plan->config->pointers->namespaces,
                         .errnum = -r,
                         .hint = hint_clone(-r, spawn->clone_flags) },
                 NULL);

@@ -123,7 +123,7 @@ def test_run(machine, tool):
 def test_start(machine, tool):
     bundle = machine.bundle
     check = status_is(bundle, ("created", "running", "stopped"))
-    assert everywhere(machine, tool("kill-at"), bundle.create, ("start",), check, 4) > 50 // STEP
+    assert everywhere(machine, tool("kill-at"), bundle.create, ("start",), check, 4) > 40 // STEP
 
 
 def test_exec(machine, tool):
@@ -153,7 +153,7 @@ def test_delete(machine, tool, option):
             bundle.wait_status("stopped")
 
     check = status_is(bundle, (None, "running", "stopped"))
-    assert everywhere(machine, tool("kill-at"), prepare, ("delete", *option), check, 6) > 50 // STEP
+    assert everywhere(machine, tool("kill-at"), prepare, ("delete", *option), check, 6) > 40 // STEP
 
 
 def test_pause_is_no_trap(machine, tool):
