@@ -267,7 +267,7 @@ void check_context(struct check *check, const char *key, json_t *value)
 
         (void)snprintf(pointer, sizeof(pointer), "%s/%.80s", key, name);
         if (strcmp(name, "apparmor_profile") == 0 && config->apparmor_profile != NULL)
-            (void)apparmor_check(config->apparmor_profile, &err);
+            (void)apparmor_check(config->apparmor_profile, pointer, &err);
         else if (strcmp(name, "process_label") == 0 && config->process_label != NULL)
             (void)selinux_check(config->process_label, pointer, &err);
         else if (strcmp(name, "mount_label") == 0 && config->mount_label != NULL)

@@ -95,7 +95,7 @@ int check_host(const struct lc_config *config, struct lc_error **err)
     int r = 0;
 
     if (config->apparmor_profile != NULL)
-        r = apparmor_check(config->apparmor_profile, err);
+        r = apparmor_check(config->apparmor_profile, config->pointers->apparmor_profile, err);
     if (r == 0 && config->process_label != NULL)
         r = selinux_check(config->process_label, config->pointers->process_label, err);
     if (r == 0 && config->mount_label != NULL)

@@ -212,7 +212,7 @@ int apparmor_load(struct lc_error **err)
     r = apparmor_run(parser, arguments, apparmor_default_profile(), text, sizeof(text), &status);
     /* ECHILD: the program that embeds us ignores SIGCHLD, and the status is lost; then the list tells. */
     if (r == -ECHILD)
-        return apparmor_check(APPARMOR_DEFAULT_NAME, err);
+        return apparmor_check(APPARMOR_DEFAULT_NAME, NULL, err);
     if (r < 0)
         return refuse_load(err, -r, parser, NULL, "it could not be run");
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

@@ -92,19 +92,18 @@ static bool all_loaded(const char *list, const char *profile)
     return true;
 }
 
-int apparmor_check(const char *profile, struct lc_error **err)
+int apparmor_check(const char *profile, const char *pointer, struct lc_error **err)
 {
-    struct error_site site = { .errnum = ENOTSUP,
-        .stage = "security",
-        .op = "apparmor",
-        .object = profile,
-        .pointer = "/context/apparmor_profile" };
+    struct error_site site = {
+        .errnum = ENOTSUP, .stage = "security", .op = "apparmor", .object = profile, .pointer = pointer
+    };
     CLEAN_FREE char *list = NULL;
 
     if (strcmp(profile, "unconfined") == 0)
         return 0;
     if (!apparmor_enabled()) {
-        site.hint = "boot with \"apparmor=1 security=apparmor\", or take apparmor_profile out of the context";
+        site.hint =
+                "boot with \"apparmor=1 security=apparmor\", or take the profile out of the configuration";
         return error_raise(err, &site, "a profile is asked for, but AppArmor is off on this host");
     }
     list = apparmor_read_file(AT_FDCWD, PROFILES_FILE, PROFILES_LIMIT);

@@ -167,13 +167,13 @@ static void without_apparmor(void **state)
     struct lc_error *err = NULL;
 
     (void)state;
-    assert_int_equal(apparmor_check("unconfined", &err), 0);
+    assert_int_equal(apparmor_check("unconfined", "/context/apparmor_profile", &err), 0);
     assert_null(err);
     if (apparmor_enabled()) {
         print_message("skip: AppArmor is on here\n");
         skip();
     }
-    assert_int_equal(apparmor_check("nsinit-default", &err), -ENOTSUP);
+    assert_int_equal(apparmor_check("nsinit-default", "/context/apparmor_profile", &err), -ENOTSUP);
     expect_error(err,
             "security: apparmor (/context/apparmor_profile): a profile is asked for, but AppArmor is off");
     err = NULL;
@@ -191,7 +191,7 @@ static void with_apparmor(void **state)
         print_message("skip: needs AppArmor in the kernel, and root\n");
         skip();
     }
-    assert_int_equal(apparmor_check("lc-no-such-profile", &err), -ENOTSUP);
+    assert_int_equal(apparmor_check("lc-no-such-profile", "/context/apparmor_profile", &err), -ENOTSUP);
     expect_error(err, "this AppArmor profile is not loaded");
     err = NULL;
     for (int i = 0; i < 2; i++) {
@@ -201,9 +201,10 @@ static void with_apparmor(void **state)
             print_message("%s\n", error_format(err));
         assert_int_equal(r, 0);
     }
-    assert_int_equal(apparmor_check(APPARMOR_DEFAULT_NAME, &err), 0);
-    assert_int_equal(apparmor_check("nsinit-default//&unconfined", &err), 0);
-    assert_int_equal(apparmor_check("nsinit-default//&lc-no-such-profile", NULL), -ENOTSUP);
+    assert_int_equal(apparmor_check(APPARMOR_DEFAULT_NAME, "/context/apparmor_profile", &err), 0);
+    assert_int_equal(apparmor_check("nsinit-default//&unconfined", "/context/apparmor_profile", &err), 0);
+    assert_int_equal(apparmor_check("nsinit-default//&lc-no-such-profile", "/context/apparmor_profile", NULL),
+            -ENOTSUP);
 }
 
 static void selinux(void **state)

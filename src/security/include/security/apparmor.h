@@ -16,7 +16,7 @@ int apparmor_enabled(void);
 /* 0 when `profile` can be put on a process: "unconfined" always, others when AppArmor is on and they are
  * loaded (or when the list of loaded ones cannot be read: then the kernel decides at exec). Otherwise
  * -ENOTSUP. */
-int apparmor_check(const char *profile, struct lc_error **err);
+int apparmor_check(const char *profile, const char *pointer, struct lc_error **err);
 
 /* Loads the default profile into the kernel with apparmor_parser; no file is written. Refuses (-EEXIST) when
  * a file in /etc/apparmor.d has a different profile of that name. */
