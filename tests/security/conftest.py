@@ -54,6 +54,7 @@ def rt():
     return runtime_path()
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m
 def pytest_collection_modifyitems(config, items):
     """The budget is shared out evenly; each race may take its share and what a slow machine needs around it."""
     races = [item for item in items if item.get_closest_marker("race")]
