@@ -149,7 +149,8 @@ LC_API int lc_config_parse_oci(const char *text, size_t length, const char *name
         struct lc_config **ret, struct lc_error **err);
 /* A good config.json to begin with, for root or for the calling ordinary user. The caller frees *ret_json. Since: 0.2 */
 LC_API int lc_config_default_oci(bool rootless, char **ret_json, struct lc_error **err);
-/* The features document of the OCI runtime-spec for this build and kernel. The caller frees *ret_json. Since: 0.2 */
+/* The features document of the OCI runtime-spec: what this build can do, whether or not the host can. The caller frees
+ * *ret_json. Since: 0.2 */
 LC_API int lc_features(char **ret_json, struct lc_error **err);
 
 struct lc_runtime;
