@@ -238,7 +238,7 @@ static int compare_line(const struct place *place, const char *line, const char 
     if (asprintf(&path, "%s/schemata", place->class) < 0 || asprintf(&pointer, POINTER "%s", key) < 0)
         return fail(place, NULL, place->class, key, ENOMEM);
     r = cgroup_read_text(AT_FDCWD, path, &text);
-    if (r < 0)
+    if (r < 0 || text == NULL)
         return fail(place, "read", path, key, -r);
     if (text_says(text, line))
         return 0;
@@ -258,6 +258,8 @@ static int exists(const struct place *place, const char *path)
 {
     struct stat st;
 
+    if (path == NULL)
+        return fail(place, NULL, NULL, "", ENOMEM);
     if (stat(path, &st) == 0)
         return S_ISDIR(st.st_mode) ? 1 : fail(place, "stat", path, "/closID", ENOTDIR);
     return errno == ENOENT ? 0 : fail(place, "stat", path, "/closID", errno);
@@ -326,7 +328,7 @@ int resctrl_make(const struct config_rdt *rdt, const char *id, const char *root,
     CLEAN_PLACE struct place place = { .rdt = rdt, .log = log, .err = err };
     int r = find_place(&place, id, root);
 
-    if (r == 0 && *made != NULL && strcmp(*made, place.class) == 0) {
+    if (r == 0 && *made != NULL && place.class != NULL && strcmp(*made, place.class) == 0) {
         r = make_directory(&place, place.class, "/closID");
         if (r > 0)
             r = each_schema(&place, rdt, write_line);

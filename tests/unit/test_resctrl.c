@@ -68,6 +68,7 @@ static void fill(const char *path)
     assert_int_equal(syscall(SYS_mkdirat, AT_FDCWD, name, 0755), 0);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc's are reserved */
 int mkdirat(int dirfd, const char *path, mode_t mode)
 {
     int r;
@@ -82,6 +83,7 @@ int mkdirat(int dirfd, const char *path, mode_t mode)
     return r;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int unlinkat(int dirfd, const char *path, int flags)
 {
     for (size_t i = 0; (flags & AT_REMOVEDIR) != 0 && i < ARRAY_SIZE(parts); i++) {
@@ -128,10 +130,9 @@ static void must_fail(int r, int expected, const char *pointer, const char *text
     CLEAN_FREE char *line = *err != NULL ? error_format(*err) : NULL;
 
     assert_int_equal(r, -expected);
-    assert_non_null(line);
+    if (line == NULL || strstr(line, text) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", text, line != NULL ? line : "");
     assert_string_equal(error_site(*err)->pointer, pointer);
-    if (strstr(line, text) == NULL)
-        fail_msg("\"%s\" is not in \"%s\"", text, line);
     error_free(*err);
     *err = NULL;
 }

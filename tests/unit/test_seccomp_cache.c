@@ -85,7 +85,7 @@ static int compare_doubles(const void *one, const void *other)
 
 static void test_cached_is_faster(void **state)
 {
-    double cached[51], compiled[51];
+    double cached[51] = { 0 }, compiled[51] = { 0 };
     struct cache cache;
 
     (void)state;
