@@ -103,6 +103,8 @@ static void read_weights(struct reader *reader, const struct node *node, struct 
 
         if (!read_entry(reader, &item, keys, ARRAY_SIZE(keys), &entry))
             continue;
+        if (node_member(&item, "weight").json == NULL && node_member(&item, "leafWeight").json == NULL)
+            complain(reader, &item, "one of \"weight\" and \"leafWeight\" has to be given");
         if (entry.weight.set)
             add_rule(cgroups, pointer, BLKIO_WEIGHT, &entry, (uint64_t)entry.weight.value);
         if (entry.leaf_weight.set)

@@ -301,6 +301,8 @@ static void test_resources(void **state)
         { RESOURCES("\"pids\":{\"limit\":99999999}"), "/linux/resources/pids/limit", 2, "4194304" },
         { RESOURCES("\"blockIO\":{\"weight\":5}"), "/linux/resources/blockIO/weight", 2, "10 to 1000" },
         { RESOURCES("\"blockIO\":{\"leafWeight\":1001}"), "/linux/resources/blockIO/leafWeight", 2, "1000" },
+        { RESOURCES("\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0}]}"),
+                "/linux/resources/blockIO/weightDevice/0", 2, "leafWeight" },
         { RESOURCES("\"blockIO\":{\"weightDevice\":[{\"major\":8,\"weight\":10}]}"),
                 "/linux/resources/blockIO/weightDevice/0", 2, "\"minor\"" },
         { RESOURCES("\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":-1}]}"),
