@@ -17,7 +17,8 @@ STEP = 1 if FULL else 7
 LAST = 400
 ENDED_BEFORE, KILLED = 3, 0
 PROMPT = 1.0  # seconds that delete may take
-pytestmark = pytest.mark.timeout(600 if FULL else 60)
+# Slow: with the sanitizers the first 400 system calls are mostly theirs.
+pytestmark = [pytest.mark.timeout(600 if FULL else 60), pytest.mark.slow]
 
 
 class Machine:
