@@ -57,6 +57,7 @@ bench: ## measure against the kernel's floor, crun and runc (installs missing pa
 	@scripts/setup build bench
 	@$(MAKE) all
 	/usr/bin/python3 bench/run.py --build $(BUILD)
+	/usr/bin/python3 bench/oci.py --build $(BUILD)
 
 lint: ## clang-format, clang-tidy, cppcheck, lengths of functions and files
 	@scripts/setup build lint

@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""Measures nsrun beside crun and runc: one container with docker's configuration and seccomp profile.
+
+`run` is the whole life of a container with /bin/true, `exec` the same program in a live one. Interleaved, in random order, in
+the view that crun can work in: cgroup v1, without the extra cgroup2 mount of a hybrid host. Ratios of medians count."""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position
+import host as machine  # noqa: E402
+
+TOP = os.path.dirname(machine.HERE)
+DOCKER = os.path.join(TOP, "tests/unit/data/oci/docker20.10-run.json")
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True, help="build directory (nsrun is BUILD/nsrun/nsrun)")
+    parser.add_argument("--rounds", type=int, default=40, help="measured rounds (default 40)")
+    return parser.parse_args()
+
+
+def make_bundle(directory, name, command):
+    """Docker's own configuration, without what only docker's daemon can provide."""
+    rootfs = os.path.join(directory, "rootfs")
+    os.makedirs(os.path.join(rootfs, "bin"), exist_ok=True)
+    if not os.path.exists(os.path.join(rootfs, "bin/busybox")):
+        shutil.copy("/bin/busybox", os.path.join(rootfs, "bin"))
+        for applet in ("true", "sleep"):
+            os.symlink("busybox", os.path.join(rootfs, "bin", applet))
+    with open(DOCKER, encoding="utf-8") as file:
+        config = json.load(file)
+    config.pop("hooks", None)
+    config["root"]["path"] = rootfs
+    config["process"]["args"] = command
+    config["mounts"] = [mount for mount in config["mounts"] if mount["type"] != "bind"]
+    config["linux"]["cgroupsPath"] = f"/lcbench-oci-{os.getpid()}/{name}"
+    bundle = os.path.join(directory, name)
+    os.makedirs(bundle)
+    with open(os.path.join(bundle, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    return bundle
+
+
+def timed(command):
+    """Milliseconds from spawn to wait."""
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        _, errors = process.communicate()
+    took = (time.perf_counter() - start) * 1000
+    if process.returncode != 0:
+        raise machine.BenchError(f"{' '.join(command)}: status {process.returncode}: {errors.decode()[-500:]}")
+    return took
+
+
+def measure(title, commands, rounds):
+    """Interleaved rounds; prints one line each with the ratio to nsrun."""
+    times = {name: [] for name in commands}
+    for number in range(rounds + 3):
+        order = list(commands)
+        random.shuffle(order)
+        for name in order:
+            took = timed(commands[name](number))
+            if number >= 3:  # the first ones warm up
+                times[name].append(took)
+    ours = statistics.median(times["nsrun"])
+    print(f"{title}: median, minimum in ms; nsrun's part of the median")
+    for name, values in times.items():
+        print(f"  {name:6} {statistics.median(values):8.2f} {min(values):8.2f}   {ours / statistics.median(values):.3f}")
+
+
+def main():
+    """The table for run, then for exec."""
+    given = arguments()
+    if os.environ.get("LCBENCH_PRIVATE") is None:
+        os.environ["LCBENCH_PRIVATE"] = "1"
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv])
+    if os.path.ismount(machine.UNIFIED):
+        subprocess.run(["umount", machine.UNIFIED], check=True)
+    directory = tempfile.mkdtemp(prefix="lcbench-oci-")
+    programs = {"nsrun": os.path.join(given.build, "nsrun/nsrun"), "crun": shutil.which("crun"), "runc": shutil.which("runc")}
+    runtimes = {name: [os.path.abspath(path), "--root", os.path.join(directory, "state-" + name)]
+                for name, path in programs.items() if path}
+    try:
+        once = make_bundle(directory, "once", ["true"])
+        measure("run", {name: lambda number, words=words: words + ["run", "-b", once, f"r{number}"]
+                        for name, words in runtimes.items()}, given.rounds)
+        for name, words in runtimes.items():
+            bundle = make_bundle(directory, "live-" + name, ["sleep", "1000"])
+            subprocess.run(words + ["run", "-d", "-b", bundle, "live"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        measure("exec", {name: lambda number, words=words: words + ["exec", "live", "true"]
+                         for name, words in runtimes.items()}, given.rounds)
+    except machine.BenchError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    finally:
+        for words in runtimes.values():
+            subprocess.run(words + ["delete", "-f", "live"], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+        for group in (f"{machine.CGROUP_ROOT}/{name}/lcbench-oci-{os.getpid()}" for name in os.listdir(machine.CGROUP_ROOT)):
+            if os.path.isdir(group):
+                os.rmdir(group)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
