@@ -203,7 +203,8 @@ def test_hooks_inherit_nothing(bundle, notes):
     bundle.config["hooks"] = {"createRuntime": [shell(script)]}
     bundle.create(pass_fds=[writer], prefix=["sh", "-c", 'trap "" USR1 TERM; exec "$@"', "sh"])
     assert str(writer) not in read(f"{notes}/fds").split()
-    assert all(int(line.split()[1], 16) & ~(1 << 12 | 1 << 24) == 0 for line in read(f"{notes}/signals").splitlines())
+    signals = read(f"{notes}/signals")
+    assert all(int(line.split()[1], 16) & ~(1 << 12 | 1 << 24) == 0 for line in signals.splitlines()), signals
     os.close(reader)
     os.close(writer)
     bundle.delete()
