@@ -112,7 +112,7 @@ def main():
         shutil.rmtree(directory, ignore_errors=True)
         for group in (f"{machine.CGROUP_ROOT}/{name}/lcbench-oci-{os.getpid()}" for name in os.listdir(machine.CGROUP_ROOT)):
             if os.path.isdir(group):
-                os.rmdir(group)
+                subprocess.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=False)
     return 0
 
 

@@ -11,7 +11,7 @@
 
 /* Signals as a fresh process expects them, whatever the caller ignored or blocked. Handlers are gone by exec; only
  * what is ignored stays so, and the parent has told what that is. */
-void init_reset_signals(const struct init *init)
+void init_default_signals(uint32_t low)
 {
     unsigned long none[2] = { 0, 0 };
     struct {
@@ -21,8 +21,8 @@ void init_reset_signals(const struct init *init)
         unsigned long mask;
     } action = { .handler = SIG_DFL };
 
-    for (int number = 1; number < 32; number++)
-        if ((init->ignored >> (number - 1) & 1) != 0)
+    for (int number = 1; number <= 64; number++)
+        if (number > 31 || (low >> (number - 1) & 1) != 0)
             (void)syscall(SYS_rt_sigaction, number, &action, NULL, 8);
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, 8);
 }
@@ -180,7 +180,7 @@ int step_exec(struct init *init, const struct wire_op *op)
     init_follow_parent(init);
     if (!notifies && wire_send(init->socket, &ready, -1) < 0)
         _exit(1);
-    init_reset_signals(init);
+    init_default_signals(init->ignored);
     /* From here on a system call is one that the filter judges: nothing but execve, and what says why it failed. */
     r = init->filter != NULL ? init_load_filter(init, init->filter) : 0;
     if (r < 0)

@@ -78,17 +78,6 @@ static void keep_output(struct init *init)
         init_close(&init->output);
 }
 
-static void reset_signals(void)
-{
-    struct sigaction action = { .sa_handler = SIG_DFL };
-    sigset_t none;
-
-    for (int number = 1; number < 32; number++)
-        (void)sigaction(number, &action, NULL);
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* The hook's own process, up to its execve: what fails is said through `report`. */
 static void become(
         const struct init *init, const struct hook *hook, const struct hooks_run *run, int output, int report)
@@ -97,7 +86,7 @@ static void become(
 
     (void)setsid();
     (void)umask(022);
-    reset_signals();
+    init_default_signals(UINT32_MAX);
     if (lseek(run->state, 0, SEEK_SET) < 0 || dup2(run->state, 0) < 0 || dup2(output, 1) < 0 ||
             dup2(output, 2) < 0)
         r = -errno;

@@ -117,7 +117,9 @@ int init_run_hooks(struct init *init, const struct hooks_run *run);
 /* In the process of a hook: where there is a listener, nobody hears it, and its calls fail. */
 int init_filter_hook(const struct init *init, const struct wire_op *op);
 int init_load_filter(struct init *init, const struct wire_op *op);
-void init_reset_signals(const struct init *init);
+/* Default actions for these of 1..31 (bit N-1) and for all above, by the system call: libc keeps three of them to itself,
+ * and make(1) leaves one of those ignored. And nothing blocked. */
+void init_default_signals(uint32_t low);
 /* Out of the database of users: "/root". False: not to be found. */
 bool init_find_home(struct init *init, uid_t uid, char *home, size_t size);
 
