@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.dont_write_bytecode = True
 
@@ -54,31 +53,33 @@ def make_bundle(directory, name, command):
     return bundle
 
 
-def timed(command):
-    """Milliseconds from spawn to wait."""
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        _, errors = process.communicate()
-    took = (time.perf_counter() - start) * 1000
-    if process.returncode != 0:
-        raise machine.BenchError(f"{' '.join(command)}: status {process.returncode}: {errors.decode()[-500:]}")
-    return took
+def timed(driver, command):
+    """Milliseconds from vfork to wait, and KiB of the largest process, as spawn.c sees them."""
+    done = subprocess.run([driver, "--", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    words = done.stdout.split()
+    if done.returncode != 0 or words[6] != "0":
+        raise machine.BenchError(f"{' '.join(command)}: {done.stdout}{done.stderr[-500:]}")
+    return int(words[2]) / 1e6, int(words[5])
 
 
-def measure(title, commands, rounds):
+def measure(title, driver, commands, rounds):
     """Interleaved rounds; prints one line each with the ratio to nsrun."""
     times = {name: [] for name in commands}
+    memory = dict.fromkeys(commands, 0)
     for number in range(rounds + 3):
         order = list(commands)
         random.shuffle(order)
         for name in order:
-            took = timed(commands[name](number))
+            took, size = timed(driver, commands[name](number))
             if number >= 3:  # the first ones warm up
                 times[name].append(took)
+                memory[name] = max(memory[name], size)
     ours = statistics.median(times["nsrun"])
-    print(f"{title}: median, minimum in ms; nsrun's part of the median")
+    print(f"{title}: median and minimum in ms, largest process in KiB; nsrun's part of the median")
     for name, values in times.items():
-        print(f"  {name:6} {statistics.median(values):8.2f} {min(values):8.2f}   {ours / statistics.median(values):.3f}")
+        middle = statistics.median(values)
+        print(f"  {name:6} {middle:8.2f} {min(values):8.2f} {memory[name]:7}   {ours / middle:.3f}")
 
 
 def main():
@@ -93,16 +94,18 @@ def main():
     programs = {"nsrun": os.path.join(given.build, "nsrun/nsrun"), "crun": shutil.which("crun"), "runc": shutil.which("runc")}
     runtimes = {name: [os.path.abspath(path), "--root", os.path.join(directory, "state-" + name)]
                 for name, path in programs.items() if path}
+    machine.build_programs(os.path.join(directory, "programs"))
+    driver = os.path.join(directory, "programs/spawn")
     try:
         once = make_bundle(directory, "once", ["true"])
-        measure("run", {name: lambda number, words=words: words + ["run", "-b", once, f"r{number}"]
-                        for name, words in runtimes.items()}, given.rounds)
+        measure("run", driver, {name: lambda number, words=words: words + ["run", "-b", once, f"r{number}"]
+                                for name, words in runtimes.items()}, given.rounds)
         for name, words in runtimes.items():
             bundle = make_bundle(directory, "live-" + name, ["sleep", "1000"])
             subprocess.run(words + ["run", "-d", "-b", bundle, "live"], stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-        measure("exec", {name: lambda number, words=words: words + ["exec", "live", "true"]
-                         for name, words in runtimes.items()}, given.rounds)
+        measure("exec", driver, {name: lambda number, words=words: words + ["exec", "live", "true"]
+                                 for name, words in runtimes.items()}, given.rounds)
     except machine.BenchError as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -110,6 +113,8 @@ def main():
         for words in runtimes.values():
             subprocess.run(words + ["delete", "-f", "live"], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(directory, ignore_errors=True)
+        # crun takes the directory below the unmounted cgroup2 for a hierarchy, and leaves plain files there.
+        shutil.rmtree(f"{machine.UNIFIED}/lcbench-oci-{os.getpid()}", ignore_errors=True)
         for group in (f"{machine.CGROUP_ROOT}/{name}/lcbench-oci-{os.getpid()}" for name in os.listdir(machine.CGROUP_ROOT)):
             if os.path.isdir(group):
                 subprocess.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=False)
