@@ -330,20 +330,6 @@ static int spawn(struct creation *creation, struct lc_error **err)
     return r;
 }
 
-static int hand_over(const struct creation *creation, struct lc_error **err)
-{
-    const struct lc_create_options *options = &creation->options;
-    struct session *session = creation->session;
-    int r = send_console(session, options->console_socket, err);
-
-    if (r == 0 && options->pidfd_socket != NULL)
-        r = send_descriptor(options->pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
-    if (r == 0 && options->pid_file != NULL)
-        r = pid_file_write(options->pid_file, session->pid, err);
-    creation->container->record.oci.complete = true;
-    return r < 0 ? r : record_write(creation->container, err);
-}
-
 static int begin_program(const struct creation *creation, struct lc_error **err)
 {
     struct session *session = creation->session;
@@ -379,7 +365,11 @@ static int make(struct creation *creation, struct lc_error **err)
     if (r == 0)
         r = spawn(creation, err);
     if (r == 0)
-        r = hand_over(creation, err);
+        r = hand_over(creation->session, creation->options.console_socket, creation->options.pidfd_socket,
+                creation->options.pid_file, err);
+    container->record.oci.complete |= r == 0;
+    if (r == 0)
+        r = record_write(container, err);
     if (r < 0 || !creation->run)
         return r;
     /* From here on the container may have put something else in their place. */

@@ -98,19 +98,6 @@ static int enter(struct joining *joining, struct lc_error **err)
     return r;
 }
 
-static int hand_over(struct joining *joining, struct lc_error **err)
-{
-    const struct lc_exec_options *options = &joining->options;
-    struct session *session = &joining->session;
-    int r = send_console(session, options->console_socket, err);
-
-    if (r == 0 && options->pidfd_socket != NULL)
-        r = send_descriptor(options->pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
-    if (r == 0 && options->pid_file != NULL)
-        r = pid_file_write(options->pid_file, session->pid, err);
-    return r;
-}
-
 static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_error **err)
 {
     int r = check_status(joining, err);
@@ -133,7 +120,8 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
     joining->session.memory_limited = true; /* it may be by now */
     r = enter(joining, err);
     if (r == 0)
-        r = hand_over(joining, err);
+        r = hand_over(&joining->session, joining->options.console_socket, joining->options.pidfd_socket,
+                joining->options.pid_file, err);
     if (r < 0)
         session_abort(&joining->session);
     return r;

@@ -98,3 +98,15 @@ int pid_file_write(const char *path, pid_t pid, struct lc_error **err)
             &(struct error_site){ .stage = "pid file", .syscall = "open", .object = path, .errnum = errno },
             NULL);
 }
+
+int hand_over(struct session *session, const char *console_socket, const char *pidfd_socket,
+        const char *pid_file, struct lc_error **err)
+{
+    int r = send_console(session, console_socket, err);
+
+    if (r == 0 && pidfd_socket != NULL)
+        r = send_descriptor(pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
+    if (r == 0 && pid_file != NULL)
+        r = pid_file_write(pid_file, session->pid, err);
+    return r;
+}

@@ -85,6 +85,9 @@ int send_descriptor(const char *path, int fd, const char *payload, size_t length
 /* The new terminal's master, when there is one and somebody to get it; ours is closed then. */
 int send_console(struct session *session, const char *path, struct lc_error **err);
 int pid_file_write(const char *path, pid_t pid, struct lc_error **err);
+/* All of that at the end of create and exec; what is NULL is not asked for. */
+int hand_over(struct session *session, const char *console_socket, const char *pidfd_socket,
+        const char *pid_file, struct lc_error **err);
 
 /* ---- start.c ---- */
 /* A socket in the container's directory that the child will listen on. */
