@@ -246,7 +246,7 @@ static void disown(struct cgroup_set *set, size_t from, bool v2)
     }
 }
 
-static int make_all(const struct lc_config *config, struct cgroup_set *set, const struct version *version,
+int groups_make(const struct lc_config *config, struct cgroup_set *set, const struct version *version,
         const struct log *log, int *ret_fd, struct lc_error **err)
 {
     CLEAN_FD int fd = -EBADF;
@@ -268,16 +268,4 @@ static int make_all(const struct lc_config *config, struct cgroup_set *set, cons
     if (ret_fd != NULL)
         *ret_fd = fd_take(&fd);
     return 0;
-}
-
-int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const struct log *log, int *ret_fd,
-        struct lc_error **err)
-{
-    return make_all(config, set, &cgroup_version_2, log, ret_fd, err);
-}
-
-int cgroup_make_v1(
-        const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err)
-{
-    return make_all(config, set, &cgroup_version_1, log, NULL, err);
 }

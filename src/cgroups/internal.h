@@ -134,6 +134,29 @@ uint32_t plan_needed(const struct config_cgroups *cgroups);
 int plan_warn(struct planner *planner, const char *what, const char *object);
 /* place.c: the groups of a config.json */
 int place_plan(struct planner *planner, const char *id);
+/* Are the file names of `unified` limits of a group? */
+int plan_check_unified(const struct config_cgroups *cgroups, struct lc_error **err);
+
+/* ---- driver.c: who makes the groups ---- */
+/* What is asked of a whole container. How the two versions of the kernel's interface differ is below this, for each group by
+ * itself: `struct version`. Freezing, killing and counting are the same whoever made the groups. NULL: nothing to be done
+ * besides what driver.c does for all. */
+struct cgroup_driver {
+    const char *name;
+    /* Where the container goes: fills in planner->set. Looks, but changes nothing. */
+    int (*plan)(struct planner *planner, const char *id);
+    /* Before the process exists and before anything is written into a group. */
+    int (*prepare)(const struct lc_config *config, struct cgroup_set *set, const struct log *log,
+            struct lc_error **err);
+    /* The process exists. `placed`: it was born in the v2 group. */
+    int (*place)(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err);
+    /* After the groups have been removed as far as they were ours. */
+    int (*remove)(const struct cgroup_set *set, int timeout_ms);
+};
+const struct cgroup_driver *cgroup_driver_wanted(const struct config_cgroups *cgroups);
+const struct cgroup_driver *cgroup_driver_of(const struct cgroup_set *set);
+int fs_plan(struct planner *planner, const char *id);
+int systemd_plan(struct planner *planner, const char *id);
 
 /* ---- files.c: reading and writing files of a group ---- */
 struct group_dir {
@@ -197,6 +220,11 @@ struct version {
     int (*apply)(const struct walk *walk, int fd);
 };
 extern const struct version cgroup_version_1, cgroup_version_2;
+/* Makes the groups of one version and writes their limits; *ret_fd (or NULL): the directory of the last one. */
+int groups_make(const struct lc_config *config, struct cgroup_set *set, const struct version *version,
+        const struct log *log, int *ret_fd, struct lc_error **err);
+/* remove.c */
+int groups_remove(const struct cgroup_set *set, int timeout_ms);
 
 int walk_fail(
         const struct walk *walk, size_t length, int errnum, const struct error_site *site, const char *text);

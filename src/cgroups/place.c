@@ -9,20 +9,8 @@
 
 #define POINTER "/linux/cgroupsPath"
 
-static int check_driver(const struct config_cgroups *cgroups, struct lc_error **err)
-{
-    if (!cgroups->systemd)
-        return 0;
-    return error_raise(err,
-            &(struct error_site){ .stage = "cgroup",
-                    .errnum = ENOTSUP,
-                    .pointer = POINTER,
-                    .hint = "leave --systemd-cgroup out, and let the engine use the cgroupfs driver" },
-            "the systemd cgroup driver is not in this version");
-}
-
 /* The files of a group that config.json may name itself. */
-static int check_unified(const struct config_cgroups *cgroups, struct lc_error **err)
+int plan_check_unified(const struct config_cgroups *cgroups, struct lc_error **err)
 {
     for (size_t i = 0; i < cgroups->n_unified; i++) {
         const char *name = cgroups->unified[i].name;
@@ -209,12 +197,8 @@ int place_plan(struct planner *planner, const char *id)
 {
     const struct config_cgroups *cgroups = &planner->config->cgroups;
     uint32_t needed = plan_needed(cgroups);
-    int r = check_driver(cgroups, planner->err);
+    int r = place_path(planner, id);
 
-    if (r == 0)
-        r = check_unified(cgroups, planner->err);
-    if (r == 0)
-        r = place_path(planner, id);
     /* Only a user without privileges goes without: nobody else is asked. */
     if (geteuid() != 0)
         needed &= ~CGROUP_BIT(CGROUP_DEVICES);

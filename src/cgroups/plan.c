@@ -354,11 +354,16 @@ static int look_at(struct planner *planner, struct cgroup_group *group)
     return processes[0] == '\0' ? 0 : look_fail(planner, group, EBUSY);
 }
 
-static int plan_groups(struct planner *planner)
+int fs_plan(struct planner *planner, const char *id)
 {
     uint32_t needed = plan_needed(&planner->config->cgroups);
     int r;
 
+    if (planner->config->cgroups.oci)
+        return place_plan(planner, id);
+    r = plan_path(planner, id);
+    if (r < 0)
+        return r;
     if (needed == 0)
         return plan_tracking(planner);
     r = plan_v1(planner, &needed);
@@ -379,12 +384,12 @@ int cgroup_plan(const struct lc_config *config, const char *fallback_name, struc
         return 0;
     }
     r = cgroup_limits_check(cgroups, err);
-    if (r == 0 && !cgroups->oci)
-        r = plan_path(&planner, fallback_name);
+    if (r == 0)
+        r = plan_check_unified(cgroups, err);
     if (r == 0)
         r = layout_read(&planner.layout, err);
     if (r == 0)
-        r = cgroups->oci ? place_plan(&planner, fallback_name) : plan_groups(&planner);
+        r = cgroup_driver_wanted(cgroups)->plan(&planner, fallback_name);
     for (size_t i = 0; r == 0 && i < planner.set.count; i++)
         r = look_at(&planner, &planner.set.groups[i]);
     if (r < 0)

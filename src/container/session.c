@@ -343,8 +343,10 @@ static int place(struct session *session, int r, struct lc_error **err)
 int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err)
 {
     struct wire_message message = { .type = WIRE_GROUP };
-    int r = 0;
+    int r = cgroup_place(groups, session->pid, session->spawn.placed, err);
 
+    if (r < 0)
+        return r;
     for (size_t i = 0; r == 0 && i < groups->count; i++) {
         CLEAN_FD int fd = -EBADF;
 

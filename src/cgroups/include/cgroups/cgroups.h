@@ -43,7 +43,9 @@ struct cgroup_group {
     uint32_t controllers; /* bit set of enum cgroup_controller that are used here */
 };
 
+struct cgroup_unit;
 struct cgroup_set {
+    struct cgroup_unit *unit; /* systemd's, which made the groups; NULL: we made them ourselves */
     struct cgroup_group groups[CGROUP_HIERARCHIES_MAX];
     size_t count;
     /* What the caller should warn of (from cgroup_plan, not recorded): hierarchies left out because this user may not
@@ -71,6 +73,9 @@ int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const
         struct lc_error **err);
 int cgroup_make_v1(
         const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err);
+
+/* After the process was made. `placed`: by CLONE_INTO_CGROUP; into v1 groups it goes by itself (cgroup_open_entry). */
+int cgroup_place(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err);
 
 /* Opens the v2 group's directory for CLONE_INTO_CGROUP; -EBADF in *ret_fd when the set has none. */
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **err);
