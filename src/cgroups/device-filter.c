@@ -29,7 +29,9 @@ static int load(const struct bpf_insn *program, size_t count)
     return sys_bpf(BPF_PROG_LOAD, &attr);
 }
 
-static int attach(int command, int group_fd, int program_fd)
+/* `old` (-EBADF: none) gives way in the same moment. Filters of groups above stay in force, and groups below may add
+ * theirs. */
+static int attach(int group_fd, int program_fd, int old)
 {
     union bpf_attr attr;
 
@@ -37,9 +39,23 @@ static int attach(int command, int group_fd, int program_fd)
     attr.target_fd = (uint32_t)group_fd;
     attr.attach_bpf_fd = (uint32_t)program_fd;
     attr.attach_type = BPF_CGROUP_DEVICE;
-    /* Filters of groups above stay in force, and groups below may add theirs. */
-    attr.attach_flags = command == BPF_PROG_ATTACH ? BPF_F_ALLOW_MULTI : 0;
-    return sys_bpf(command, &attr);
+    attr.attach_flags = BPF_F_ALLOW_MULTI;
+    if (old >= 0) {
+        attr.attach_flags |= BPF_F_REPLACE;
+        attr.replace_bpf_fd = (uint32_t)old;
+    }
+    return sys_bpf(BPF_PROG_ATTACH, &attr);
+}
+
+static int detach(int group_fd, int program_fd)
+{
+    union bpf_attr attr;
+
+    memset(&attr, 0, sizeof(attr));
+    attr.target_fd = (uint32_t)group_fd;
+    attr.attach_bpf_fd = (uint32_t)program_fd;
+    attr.attach_type = BPF_CGROUP_DEVICE;
+    return sys_bpf(BPF_PROG_DETACH, &attr);
 }
 
 /* Is the program with this id one of ours? Returns its descriptor, or -errno. */
@@ -65,11 +81,11 @@ static int open_ours(uint32_t id)
     return strncmp(info.name, PROGRAM_NAME, sizeof(info.name)) == 0 ? fd_take(&fd) : -ENOENT;
 }
 
-/* A group that was there before may still carry the filter of an earlier container, and all of them must
- * agree. */
-static int detach_old(int group_fd)
+enum { PROGRAMS_MAX = 64 }; /* the kernel's own limit for one group */
+
+/* A group that was there before may still carry the filters of earlier containers. */
+static int find_old(int group_fd, int fds[PROGRAMS_MAX], size_t *ret_count)
 {
-    enum { PROGRAMS_MAX = 64 }; /* the kernel's own limit for one group */
     uint32_t ids[PROGRAMS_MAX];
     union bpf_attr attr;
     int r;
@@ -79,12 +95,37 @@ static int detach_old(int group_fd)
     attr.query.attach_type = BPF_CGROUP_DEVICE;
     attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
     attr.query.prog_cnt = PROGRAMS_MAX;
+    *ret_count = 0;
     r = sys_bpf(BPF_PROG_QUERY, &attr);
     for (uint32_t i = 0; r == 0 && i < attr.query.prog_cnt; i++) {
-        CLEAN_FD int fd = open_ours(ids[i]);
+        int fd = open_ours(ids[i]);
 
         if (fd >= 0)
-            r = attach(BPF_PROG_DETACH, group_fd, fd);
+            fds[(*ret_count)++] = fd;
+    }
+    return r;
+}
+
+/* The new filter (-EBADF: none) takes the place of the old ones; at no moment is there none. As all programs of a group have
+ * to agree, both may be in force for a moment. */
+static int exchange(int group_fd, int program_fd, bool replace)
+{
+    int old[PROGRAMS_MAX], r = 0;
+    bool attached = program_fd < 0;
+    size_t count = 0;
+
+    if (replace)
+        r = find_old(group_fd, old, &count);
+    if (r == 0 && !attached && count == 1 && attach(group_fd, program_fd, old[0]) == 0) {
+        fd_close(&old[0]);
+        return 0;
+    }
+    if (r == 0 && !attached) /* also where the kernel, before 5.6, cannot replace */
+        r = attach(group_fd, program_fd, -EBADF);
+    for (size_t i = 0; i < count; i++) {
+        if (r == 0)
+            r = detach(group_fd, old[i]);
+        fd_close(&old[i]);
     }
     return r;
 }
@@ -136,7 +177,7 @@ int device_filter_attach(const struct lc_config *config, const struct group_dir 
 
     r = device_rules_collect(config, &rules, &count);
     if (r == 0 && device_rules_allow_all(rules, count)) {
-        r = replace ? detach_old(dir->fd) : 0;
+        r = exchange(dir->fd, -EBADF, replace);
         return r < 0 ? filter_fail(dir, -r, "bpf(BPF_PROG_DETACH)", pointer) : 0;
     }
     if (r == 0)
@@ -153,10 +194,7 @@ int device_filter_attach(const struct lc_config *config, const struct group_dir 
     fd = load(program, (size_t)length);
     if (fd < 0)
         return filter_fail(dir, -fd, "bpf(BPF_PROG_LOAD)", pointer);
-    r = replace ? detach_old(dir->fd) : 0;
-    if (r < 0)
-        return filter_fail(dir, -r, "bpf(BPF_PROG_DETACH)", pointer);
-    r = attach(BPF_PROG_ATTACH, dir->fd, fd);
+    r = exchange(dir->fd, fd, replace);
     if (r < 0)
         return filter_fail(dir, -r, "bpf(BPF_PROG_ATTACH)", pointer);
     log_line(

@@ -132,10 +132,15 @@ int plan_v2_controllers(const char *mount, const char *base, uint32_t *ret_contr
 uint32_t plan_needed(const struct config_cgroups *cgroups);
 /* Adds to what the caller should warn of. */
 int plan_warn(struct planner *planner, const char *what, const char *object);
+/* unified.c */
+void cgroup_unified_pointer(
+        const struct config_cgroups *cgroups, const struct config_pair *pair, char *pointer, size_t size);
+/* Refuses files that are no limits. */
+int unified_check(const struct config_cgroups *cgroups, struct lc_error **err);
+/* Refuses files of controllers that the v2 hierarchy, if there is one, does not offer. */
+int unified_check_offered(struct planner *planner, bool v2, uint32_t offered);
 /* place.c: the groups of a config.json */
 int place_plan(struct planner *planner, const char *id);
-/* Are the file names of `unified` limits of a group? */
-int plan_check_unified(const struct config_cgroups *cgroups, struct lc_error **err);
 
 /* ---- driver.c: who makes the groups ---- */
 /* What is asked of a whole container. How the two versions of the kernel's interface differ is below this, for each group by
@@ -256,8 +261,7 @@ int device_rules_check_v1(const struct lc_config *config, struct lc_error **err)
 /* Whatever the group's version needs for the rules; nothing where it has no devices controller. */
 int device_rules_apply(const struct walk *walk, int fd);
 int device_rules_write_v1(const struct lc_config *config, const struct group_dir *dir);
-/* Loads the program and attaches it; with `replace`, those of an earlier container are taken off the group.
- */
+/* Loads the program and attaches it; with `replace`, in the place of those of an earlier container. */
 int device_filter_attach(const struct lc_config *config, const struct group_dir *dir, bool replace);
 
 #endif

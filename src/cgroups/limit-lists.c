@@ -174,11 +174,6 @@ static int priority_lines(const struct config_cgroups *cgroups, const struct sin
     return r;
 }
 
-static void unified_pointer(const struct config_pair *pair, char *pointer, size_t size)
-{
-    (void)snprintf(pointer, size, "/linux/resources/unified/%s", pair->name);
-}
-
 /* Last, so that they win over the other keys. */
 static int unified_lines(const struct config_cgroups *cgroups, const struct sink *sink)
 {
@@ -190,7 +185,7 @@ static int unified_lines(const struct config_cgroups *cgroups, const struct sink
             .file = cgroups->unified[i].name, .value = cgroups->unified[i].value, .pointer = pointer
         };
 
-        unified_pointer(&cgroups->unified[i], pointer, sizeof(pointer));
+        cgroup_unified_pointer(cgroups, &cgroups->unified[i], pointer, sizeof(pointer));
         r = sink->emit(sink->data, &line);
     }
     return r;
@@ -232,7 +227,7 @@ bool cgroup_lists_need(
     }
     for (size_t i = 0; i < cgroups->n_unified; i++) {
         if ((cgroup_file_controller(cgroups->unified[i].name) & CGROUP_BIT(controller)) != 0) {
-            unified_pointer(&cgroups->unified[i], pointer, size);
+            cgroup_unified_pointer(cgroups, &cgroups->unified[i], pointer, size);
             return true;
         }
     }

@@ -41,10 +41,13 @@ static int value_number(
     return put(value, size, "%" PRId64, cgroups->limits[limit].value);
 }
 
+/* 0 would mean that not even the container's own process can be: it is what may be besides that. */
 static int value_pids(const struct config_cgroups *cgroups, int limit, int version, char *value, size_t size)
 {
+    int64_t most = cgroups->limits[limit].value;
+
     (void)version;
-    return put_number(cgroups->limits[limit].value, "max", value, size);
+    return put_number(most != 0 ? most : 1, "max", value, size);
 }
 
 /* v1 counts memory and swap together, v2 swap alone. Not given: as much swap as memory in container.json; in config.json
@@ -130,15 +133,15 @@ const struct limit_row cgroup_limit_rows[] = {
     { LIMIT_MEMORY_SWAPPINESS, CGROUP_MEMORY, "memory.swappiness", NULL, value_number, "memory/swappiness",
             ROW_ZERO },
     { LIMIT_OOM_KILLER, CGROUP_MEMORY, "memory.oom_control", NULL, value_on, "memory/disableOOMKiller", 0 },
-    { LIMIT_CPU_SHARES, CGROUP_CPU, "cpu.shares", "cpu.weight", value_shares, "cpu/shares", 0 },
+    { LIMIT_CPU_SHARES, CGROUP_CPU, "cpu.shares", "cpu.weight", value_shares, "cpu/shares", ROW_PAIR },
+    { LIMIT_CPU_IDLE, CGROUP_CPU, "cpu.idle", "cpu.idle", value_number, "cpu/idle", ROW_ZERO },
     { LIMIT_CPU_PERIOD, CGROUP_CPU, "cpu.cfs_period_us", "cpu.max", value_quota, "cpu/period", ROW_PAIR },
     { LIMIT_CPU_QUOTA, CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max", value_quota, "cpu/quota", ROW_PAIR },
     { LIMIT_CPU_BURST, CGROUP_CPU, "cpu.cfs_burst_us", "cpu.max.burst", value_number, "cpu/burst", ROW_ZERO },
-    { LIMIT_CPU_IDLE, CGROUP_CPU, "cpu.idle", "cpu.idle", value_number, "cpu/idle", ROW_ZERO },
     { LIMIT_CPU_RT_PERIOD, CGROUP_CPU, "cpu.rt_period_us", NULL, value_number, "cpu/realtimePeriod",
             ROW_PAIR },
     { LIMIT_CPU_RT_RUNTIME, CGROUP_CPU, "cpu.rt_runtime_us", NULL, value_number, "cpu/realtimeRuntime", 0 },
-    { LIMIT_PIDS, CGROUP_PIDS, "pids.max", "pids.max", value_pids, "pids/limit", 0 },
+    { LIMIT_PIDS, CGROUP_PIDS, "pids.max", "pids.max", value_pids, "pids/limit", ROW_ZERO },
     { LIMIT_CPUSET_CPUS, CGROUP_CPUSET, "cpuset.cpus", "cpuset.cpus", value_list, "cpu/cpus", 0 },
     { LIMIT_CPUSET_MEMS, CGROUP_CPUSET, "cpuset.mems", "cpuset.mems", value_list, "cpu/mems", 0 },
     { LIMIT_BLKIO_WEIGHT, CGROUP_BLKIO, "blkio.weight", "io.bfq.weight", value_number, "blockIO/weight", 0 },

@@ -9,25 +9,6 @@
 
 #define POINTER "/linux/cgroupsPath"
 
-/* The files of a group that config.json may name itself. */
-int plan_check_unified(const struct config_cgroups *cgroups, struct lc_error **err)
-{
-    for (size_t i = 0; i < cgroups->n_unified; i++) {
-        const char *name = cgroups->unified[i].name;
-        char pointer[128];
-
-        if (strchr(name, '/') == NULL && strchr(name, '.') != NULL && name[0] != '.' &&
-                strcmp(name, "cgroup.procs") != 0 && strcmp(name, "cgroup.threads") != 0 &&
-                strcmp(name, "cgroup.kill") != 0 && strcmp(name, "cgroup.freeze") != 0)
-            continue;
-        (void)snprintf(pointer, sizeof(pointer), "/linux/resources/unified/%s", name);
-        return error_raise(err,
-                &(struct error_site){ .stage = "cgroup", .errnum = EINVAL, .pointer = pointer },
-                "invalid configuration: \"%s\" is not a limit of cgroup v2", name);
-    }
-    return 0;
-}
-
 static int place_path(struct planner *planner, const char *id)
 {
     const char *path = planner->config->cgroups.path;
@@ -134,33 +115,6 @@ static char *v2_base(const struct planner *planner, const char *mount, bool cont
     return base;
 }
 
-static int refuse_unified(struct planner *planner)
-{
-    char pointer[128];
-
-    (void)snprintf(pointer, sizeof(pointer), "/linux/resources/unified/%s",
-            planner->config->cgroups.unified[0].name);
-    return error_raise(planner->err,
-            &(struct error_site){ .stage = "cgroup",
-                    .errnum = ENOTSUP,
-                    .pointer = pointer,
-                    .hint = "use the keys memory, cpu, pids..., which work with either version" },
-            "invalid configuration: unified is for cgroup v2, and this controller is a cgroup v1 one on this "
-            "host");
-}
-
-/* Is each of the unified keys for a controller that v2 has? */
-static bool unified_fits(const struct config_cgroups *cgroups, uint32_t offered)
-{
-    for (size_t i = 0; i < cgroups->n_unified; i++) {
-        const char *name = cgroups->unified[i].name;
-
-        if (strncmp(name, "cgroup.", strlen("cgroup.")) != 0 && (cgroup_file_controller(name) & offered) == 0)
-            return false;
-    }
-    return true;
-}
-
 static int place_v2(struct planner *planner, uint32_t needed)
 {
     const struct config_cgroups *cgroups = &planner->config->cgroups;
@@ -170,8 +124,9 @@ static int place_v2(struct planner *planner, uint32_t needed)
     int r = 0;
 
     if (planner->layout.v2_path == NULL || layout_mount_v2(&mount) < 0) {
-        if (cgroups->n_unified > 0)
-            return refuse_unified(planner);
+        r = unified_check_offered(planner, false, 0);
+        if (r < 0)
+            return r;
         return needed == 0 ? 0
                            : plan_refuse(planner, (unsigned)__builtin_ctz(needed),
                                      "is in no cgroup hierarchy that is mounted here");
@@ -183,8 +138,8 @@ static int place_v2(struct planner *planner, uint32_t needed)
         return leave_out(planner, "unified", mount, needed);
     if (pure || real != 0 || cgroups->n_unified > 0)
         r = plan_v2_controllers(mount, base, &offered);
-    if (r == 0 && !unified_fits(cgroups, offered))
-        return refuse_unified(planner);
+    if (r == 0 && unified_check_offered(planner, true, offered) < 0)
+        return -ENOTSUP;
     if (r < 0 || (real & ~offered) != 0)
         return plan_refuse(planner, (unsigned)__builtin_ctz(real & ~offered),
                 base[0] == '\0' ? "is in no cgroup hierarchy of this host"

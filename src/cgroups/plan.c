@@ -140,6 +140,14 @@ int plan_check_files(struct planner *planner, uint32_t controllers, int version)
                 !cgroup_limit_is_set(cgroups, row))
             continue;
         cgroup_limit_pointer(cgroups, row, pointer, sizeof(pointer));
+        if (row->limit == LIMIT_MEMORY_KERNEL_TCP) {
+            int r = plan_warn(
+                    planner, "cgroup v2 has no limit of its own for this, memory.limit counts it: ", pointer);
+
+            if (r < 0)
+                return r;
+            continue;
+        }
         return refuse_version(planner, pointer, row->controller, version);
     }
     for (size_t i = 0; version == 2 && i < cgroups->n_blkio; i++) {
@@ -336,6 +344,34 @@ static int take_existing(struct planner *planner, struct cgroup_group *group, bo
     return empty ? 0 : plan_warn(planner, "container's cgroup is not empty: ", group->path);
 }
 
+/* A group of another type, and any that is made below one, can hold no container. */
+static int check_type(struct planner *planner, const struct cgroup_group *group)
+{
+    size_t length = group->made ? group->existing : strlen(group->path);
+    CLEAN_FREE char *file = NULL, *type = NULL;
+    int r;
+
+    if (!group->v2 || length <= strlen(group->mount))
+        return 0;
+    if (asprintf(&file, "%.*s/cgroup.type", (int)length, group->path) < 0) {
+        file = NULL;
+        return plan_out_of_memory(planner->err);
+    }
+    r = cgroup_read_text(AT_FDCWD, file, &type);
+    if (r < 0 || strcmp(type, "domain\n") == 0)
+        return 0; /* gone meanwhile: it is looked at again when it is used */
+    type[strcspn(type, "\n")] = '\0';
+    return error_raise(planner->err,
+            &(struct error_site){ .stage = "cgroup",
+                    .errnum = EOPNOTSUPP,
+                    .object = file,
+                    .pointer = cgroup_pointer(
+                            &planner->config->cgroups, group->made ? CGROUP_KEY_PARENT : CGROUP_KEY_NAME),
+                    .hint = "choose a group whose cgroup.type is \"domain\"" },
+            "the group is of the type \"%s\": no group below it can hold processes with limits of their own",
+            type);
+}
+
 /* Fills in `made`, and refuses to share a group with processes that are not ours. */
 static int look_at(struct planner *planner, struct cgroup_group *group)
 {
@@ -345,8 +381,12 @@ static int look_at(struct planner *planner, struct cgroup_group *group)
     group->made = r == -ENOENT;
     if (group->made)
         group->existing = existing_part(group);
-    if (r == -ENOENT)
-        return 0;
+    if (r == -ENOENT || r == 0) {
+        int type = check_type(planner, group);
+
+        if (r < 0 || type < 0)
+            return type;
+    }
     if (r < 0)
         return look_fail(planner, group, -r);
     if (planner->config->cgroups.oci)
@@ -354,20 +394,35 @@ static int look_at(struct planner *planner, struct cgroup_group *group)
     return processes[0] == '\0' ? 0 : look_fail(planner, group, EBUSY);
 }
 
+/* Those of unified have to be in v2: what v1 has would be left out in silence. */
+static int plan_unified(struct planner *planner)
+{
+    CLEAN_FREE char *mount = NULL;
+    uint32_t offered = 0;
+    bool v2;
+
+    v2 = planner->layout.v2_path != NULL && layout_mount_v2(&mount) == 0 &&
+         plan_v2_controllers(mount, v2_base(planner), &offered) == 0;
+    return unified_check_offered(planner, v2, offered);
+}
+
 int fs_plan(struct planner *planner, const char *id)
 {
+    bool unified = planner->config->cgroups.n_unified > 0;
     uint32_t needed = plan_needed(&planner->config->cgroups);
     int r;
 
     if (planner->config->cgroups.oci)
         return place_plan(planner, id);
     r = plan_path(planner, id);
+    if (r == 0 && unified)
+        r = plan_unified(planner);
     if (r < 0)
         return r;
     if (needed == 0)
         return plan_tracking(planner);
     r = plan_v1(planner, &needed);
-    if (r == 0 && needed != 0)
+    if (r == 0 && (needed != 0 || unified))
         r = plan_v2(planner, needed);
     return r;
 }
@@ -385,7 +440,7 @@ int cgroup_plan(const struct lc_config *config, const char *fallback_name, struc
     }
     r = cgroup_limits_check(cgroups, err);
     if (r == 0)
-        r = plan_check_unified(cgroups, err);
+        r = unified_check(cgroups, err);
     if (r == 0)
         r = layout_read(&planner.layout, err);
     if (r == 0)

@@ -22,6 +22,8 @@ const char *const config_limit_keys[LIMIT_MAX_] = {
     [LIMIT_CPU_QUOTA] = "cpu_quota",
     [LIMIT_CPU_PERIOD] = "cpu_period",
     [LIMIT_PIDS] = "pids_limit",
+    [LIMIT_CPU_BURST] = "cpu_burst",
+    [LIMIT_BLKIO_WEIGHT] = "io_weight",
 };
 
 /* What the kernel takes. 0 always means "not set": it is the zero value of the original's type. */
@@ -37,6 +39,8 @@ static const struct {
     [LIMIT_CPU_QUOTA] = { 1000, INT64_MAX, true },
     [LIMIT_CPU_PERIOD] = { 1000, 1000000, false },
     [LIMIT_PIDS] = { 1, 4194304, true },
+    [LIMIT_CPU_BURST] = { 1, INT64_MAX, false },
+    [LIMIT_BLKIO_WEIGHT] = { 10, 1000, false },
 };
 
 static void read_limit(struct reader *reader, const struct node *node, void *target)
@@ -155,6 +159,18 @@ static void read_driver(struct reader *reader, const struct node *node, void *ta
         complain_expected(reader, node, "\"fs\"");
 }
 
+static void read_freezer(struct reader *reader, const struct node *node, void *target)
+{
+    const char *text = json_string_value(node->json);
+
+    (void)target;
+    if (text != NULL && strcmp(text, "FROZEN") == 0)
+        complain_hint(reader, node, "pause the container once it runs",
+                "a container that is frozen from the beginning never gets ready");
+    else if (text == NULL || (*text != '\0' && strcmp(text, "THAWED") != 0))
+        complain_expected(reader, node, "\"THAWED\"");
+}
+
 static void read_unit_properties(struct reader *reader, const struct node *node, void *target)
 {
     (void)target;
@@ -242,7 +258,9 @@ static void check_cgroups(
 {
     const struct config_number *memory = &cgroups->limits[LIMIT_MEMORY];
     const struct config_number *swap = &cgroups->limits[LIMIT_MEMORY_SWAP];
+    const struct config_number *quota = &cgroups->limits[LIMIT_CPU_QUOTA];
     struct node swap_node = node_member(node, "memory_swap"), rules = node_member(node, "devices");
+    struct node burst_node = node_member(node, "cpu_burst");
 
     if (swap->set && swap->value > 0 && !memory->set)
         complain(reader, &swap_node, "memory_swap is memory and swap together: it needs \"memory\"");
@@ -250,6 +268,8 @@ static void check_cgroups(
         complain(reader, &swap_node,
                 "memory_swap is memory and swap together: expected at least %lld, found %lld",
                 (long long)memory->value, (long long)swap->value);
+    if (quota->value > 0 && cgroups->limits[LIMIT_CPU_BURST].value > quota->value)
+        complain(reader, &burst_node, "cpu_burst is above cpu_quota");
     if (cgroups->device_access && cgroups->n_rules > 0)
         complain(reader, &rules, "device_access is true, so no device rule can have an effect");
 }
@@ -272,13 +292,13 @@ static const struct key keys[] = {
     { "devices", read_rules, 0 },
     { "driver", read_driver, 0 },
     { "unit_properties", read_unit_properties, 0 },
-    { "cpu_burst", read_unsupported, 0 },
-    { "io_weight", read_unsupported, 0 },
-    { "io_max", read_unsupported, 0 },
-    { "hugetlb", read_unsupported, 0 },
-    { "rdma", read_unsupported, 0 },
-    { "unified", read_unsupported, 0 },
-    { "freezer", read_unsupported, 0 },
+    { "cpu_burst", read_limit, 0 },
+    { "io_weight", read_limit, 0 },
+    { "io_max", read_io_max, 0 },
+    { "hugetlb", read_hugetlb, 0 },
+    { "rdma", read_rdma_limits, 0 },
+    { "unified", read_unified, 0 },
+    { "freezer", read_freezer, 0 },
 };
 
 void read_cgroups(struct reader *reader, const struct node *node, void *target)

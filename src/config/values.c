@@ -229,6 +229,29 @@ void read_ignored(struct reader *reader, const struct node *node, void *target)
     (void)target;
 }
 
+bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return true;
+    return false;
+}
+
+size_t get_object(struct reader *reader, const struct node *node, const char *expected, size_t max)
+{
+    size_t count = json_object_size(node->json);
+
+    if (!json_is_object(node->json)) {
+        complain_expected(reader, node, expected);
+        return SIZE_MAX;
+    }
+    if (count > max) {
+        complain(reader, node, "at most %zu entries are possible, found %zu", max, count);
+        return SIZE_MAX;
+    }
+    return count;
+}
+
 void read_unsupported(struct reader *reader, const struct node *node, void *target)
 {
     (void)target;

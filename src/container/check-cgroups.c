@@ -94,8 +94,10 @@ static void check_limit(struct check *check, const char *key, enum config_limit 
     cgroups.limits[limit] = asked->limits[limit];
     if (limit == LIMIT_MEMORY_SWAP) /* it is the sum of both */
         cgroups.limits[LIMIT_MEMORY] = asked->limits[LIMIT_MEMORY];
-    if (limit == LIMIT_CPU_QUOTA) /* it is a part of this */
+    if (limit == LIMIT_CPU_QUOTA || limit == LIMIT_CPU_BURST) /* it is a part of this */
         cgroups.limits[LIMIT_CPU_PERIOD] = asked->limits[LIMIT_CPU_PERIOD];
+    if (limit == LIMIT_CPU_BURST) /* it is at most this */
+        cgroups.limits[LIMIT_CPU_QUOTA] = asked->limits[LIMIT_CPU_QUOTA];
     try_group(check, key, &cgroups);
 }
 
@@ -130,6 +132,47 @@ static void check_device_filter(struct check *check, const char *key)
     try_group(check, key, &cgroups);
 }
 
+static void check_io_max(struct check *check, const char *key)
+{
+    struct config_cgroups cgroups = bare(check);
+
+    cgroups.blkio = check->config->cgroups.blkio;
+    cgroups.n_blkio = check->config->cgroups.n_blkio;
+    try_group(check, key, &cgroups);
+}
+
+static void check_hugetlb(struct check *check, const char *key)
+{
+    struct config_cgroups cgroups = bare(check);
+
+    cgroups.hugepages = check->config->cgroups.hugepages;
+    cgroups.n_hugepages = check->config->cgroups.n_hugepages;
+    try_group(check, key, &cgroups);
+}
+
+static void check_rdma(struct check *check, const char *key)
+{
+    struct config_cgroups cgroups = bare(check);
+
+    cgroups.rdma = check->config->cgroups.rdma;
+    cgroups.n_rdma = check->config->cgroups.n_rdma;
+    try_group(check, key, &cgroups);
+}
+
+static void check_unified(struct check *check, const char *key)
+{
+    struct config_cgroups cgroups = bare(check);
+
+    cgroups.unified = check->config->cgroups.unified;
+    cgroups.n_unified = check->config->cgroups.n_unified;
+    try_group(check, key, &cgroups);
+}
+
+static void check_freezer(struct check *check, const char *key)
+{
+    check_say(check, key, true, "a container is not frozen when it starts");
+}
+
 static void check_driver(struct check *check, const char *key)
 {
     check_say(check, key, true, "the groups are made by nsinit itself");
@@ -146,6 +189,11 @@ static const struct {
     { "cpuset_cpus", check_cpus },
     { "cpuset_mems", check_mems },
     { "driver", check_driver },
+    { "io_max", check_io_max },
+    { "hugetlb", check_hugetlb },
+    { "rdma", check_rdma },
+    { "unified", check_unified },
+    { "freezer", check_freezer },
 };
 
 static void check_key(struct check *check, const char *name)
@@ -159,7 +207,7 @@ static void check_key(struct check *check, const char *name)
             return;
         }
     for (int limit = 0; limit < LIMIT_MAX_; limit++)
-        if (strcmp(config_limit_keys[limit], name) == 0) {
+        if (config_limit_keys[limit] != NULL && strcmp(config_limit_keys[limit], name) == 0) {
             check_limit(check, key, limit);
             return;
         }

@@ -25,10 +25,7 @@ bool check_any(struct reader *reader, const struct node *node, const char *text)
 bool check_absolute(struct reader *reader, const struct node *node, const char *text);
 /* "/a/b": absolute, without ".", ".." and doubled slashes; ".." ends at the root. */
 const char *clean_path(struct reader *reader, const char *path);
-bool has_control(const char *text);
 void read_number(struct reader *reader, const struct node *node, void *target); /* uint32_t, all of them */
-/* How many members an object has, at most `max`; SIZE_MAX after a complaint. */
-size_t get_object(struct reader *reader, const struct node *node, const char *expected, size_t max);
 /* Something to tell that is no error. */
 __attribute__((format(printf, 3, 4))) void warn(
         struct reader *reader, const struct node *node, const char *fmt, ...);
@@ -72,7 +69,6 @@ void read_blkio(struct reader *reader, const struct node *node, void *target);
 void read_hugepages(struct reader *reader, const struct node *node, void *target);
 void read_network(struct reader *reader, const struct node *node, void *target);
 void read_rdma(struct reader *reader, const struct node *node, void *target);
-void read_unified(struct reader *reader, const struct node *node, void *target);
 /* seccomp.c */
 void read_seccomp(struct reader *reader, const struct node *node, void *target);
 /* rules.c */

@@ -1,4 +1,4 @@
-/* hugepageLimits, network, rdma and unified of linux.resources. */
+/* hugepageLimits, network and rdma of linux.resources. */
 #include "internal.h"
 
 #include <base/util.h>
@@ -7,14 +7,6 @@
 #include <string.h>
 
 #define ENTRIES_MAX 1024
-
-static bool is_page_size(const char *text)
-{
-    size_t digits = strspn(text, "0123456789");
-
-    return digits > 0 && digits < 16 && *text != '0' && text[digits] != '\0' &&
-           strchr("KMG", text[digits]) != NULL && strcmp(text + digits + 1, "B") == 0;
-}
 
 static void read_page_size(struct reader *reader, const struct node *node, void *target)
 {
@@ -112,72 +104,7 @@ void read_network(struct reader *reader, const struct node *node, void *target)
     read_object(reader, node, keys, ARRAY_SIZE(keys), target);
 }
 
-static void read_handles(struct reader *reader, const struct node *node, void *target)
-{
-    struct config_number *number = target;
-
-    number->set = get_integer(reader, node, 0, UINT32_MAX, &number->value);
-}
-
 void read_rdma(struct reader *reader, const struct node *node, void *target)
 {
-    static const struct key keys[] = {
-        { "hcaHandles", read_handles, offsetof(struct config_rdma, handles) },
-        { "hcaObjects", read_handles, offsetof(struct config_rdma, objects) },
-    };
-    struct config_cgroups *cgroups = target;
-    size_t count = get_object(reader, node, "an object of devices", ENTRIES_MAX);
-    const char *key;
-    json_t *value;
-
-    if (count == SIZE_MAX)
-        return;
-    cgroups->rdma = keep_array(reader, count, sizeof(*cgroups->rdma));
-    if (cgroups->rdma == NULL)
-        return;
-    json_object_foreach(node->json, key, value)
-    {
-        struct node member = { .parent = node, .key = key, .json = value };
-        struct config_rdma *rdma = &cgroups->rdma[cgroups->n_rdma++];
-
-        *rdma = (struct config_rdma){ .pointer = node_pointer(reader, &member), .device = keep(reader, key) };
-        if (*key == '\0' || strchr(key, ' ') != NULL || has_control(key))
-            complain_key(reader, &member, NULL, "expected the name of a device");
-        read_object(reader, &member, keys, ARRAY_SIZE(keys), rdma);
-        if (json_is_object(value) && json_object_size(value) == 0)
-            complain(reader, &member, "expected \"hcaHandles\" or \"hcaObjects\"");
-    }
-}
-
-/* A file of the control group itself, not of anything below or above it: "hugetlb.2MB.max". */
-static bool is_file_name(const char *text)
-{
-    return *text != '\0' && *text != '.' && strchr(text, '.') != NULL &&
-           text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")] == '\0';
-}
-
-void read_unified(struct reader *reader, const struct node *node, void *target)
-{
-    struct config_cgroups *cgroups = target;
-    size_t count = get_object(reader, node, "an object of strings", ENTRIES_MAX);
-    const char *key;
-    json_t *value;
-
-    if (count == SIZE_MAX)
-        return;
-    cgroups->unified = keep_array(reader, count, sizeof(*cgroups->unified));
-    if (cgroups->unified == NULL)
-        return;
-    json_object_foreach(node->json, key, value)
-    {
-        struct node member = { .parent = node, .key = key, .json = value };
-        const char *text = get_text(reader, &member);
-
-        if (!is_file_name(key))
-            complain_key(reader, &member, NULL, "expected the name of a file like \"memory.high\", found %s",
-                    quote(reader, key));
-        else if (text != NULL)
-            cgroups->unified[cgroups->n_unified++] =
-                    (struct config_pair){ .name = keep(reader, key), .value = keep(reader, text) };
-    }
+    read_rdma_devices(reader, node, target, "hcaHandles", "hcaObjects");
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What 0 means. Engines fill their structures with it, so it is "not set" wherever the kernel's own beginning is
- * meant anyway, pids.limit included: docker and podman send 0 for "no limit", whatever 1.3 says of it. */
+ * meant anyway; for pids.limit see check_pids() in rules.c. */
 enum zero {
     ZERO_UNSET,
     ZERO_OFF, /* the kernel's default, but an order for a container that exists */

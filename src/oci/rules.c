@@ -4,6 +4,7 @@
 #include <base/util.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool has(const struct lc_config *config, enum config_namespace which)
@@ -79,12 +80,26 @@ static void check_mounts(struct reader *reader)
                     "\"idmap\" needs uidMappings and gidMappings, or a user namespace to take them from");
 }
 
+/* Since 1.3 a limit of 0 is one; before, engines filled their structures with it and meant none. */
+static void check_pids(struct reader *reader, const struct node *top)
+{
+    struct lc_config *config = reader->config;
+    struct node oci_linux = node_member(top, "linux"), resources = node_member(&oci_linux, "resources");
+    struct node pids = node_member(&resources, "pids"), limit = node_member(&pids, "limit");
+    const char *version = config->oci.version;
+
+    if (version != NULL && strtoul(version + strlen("1."), NULL, 10) >= 3 && json_is_integer(limit.json) &&
+            json_integer_value(limit.json) == 0)
+        config->cgroups.limits[LIMIT_PIDS] = (struct config_number){ .set = true };
+}
+
 void check_oci_rules(struct reader *reader, const struct node *top)
 {
     const struct lc_config *config = reader->config;
     struct node oci_linux = node_member(top, "linux");
     struct node sysctl = node_member(&oci_linux, "sysctl");
 
+    check_pids(reader, top);
     if (sysctl.json != NULL) /* each setting needs the namespaces to be known */
         read_sysctl(reader, &sysctl, reader->config);
     if (reader->namespaces_bad)

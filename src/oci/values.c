@@ -123,35 +123,12 @@ const char *clean_path(struct reader *reader, const char *path)
     return clean;
 }
 
-bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            return true;
-    return false;
-}
-
 void read_number(struct reader *reader, const struct node *node, void *target)
 {
     int64_t value;
 
     if (get_integer(reader, node, 0, UINT32_MAX, &value))
         *(uint32_t *)target = (uint32_t)value;
-}
-
-size_t get_object(struct reader *reader, const struct node *node, const char *expected, size_t max)
-{
-    size_t count = json_object_size(node->json);
-
-    if (!json_is_object(node->json)) {
-        complain_expected(reader, node, expected);
-        return SIZE_MAX;
-    }
-    if (count > max) {
-        complain(reader, node, "at most %zu entries are possible, found %zu", max, count);
-        return SIZE_MAX;
-    }
-    return count;
 }
 
 void warn(struct reader *reader, const struct node *node, const char *fmt, ...)

@@ -369,12 +369,51 @@ static void end_line(struct buffer *out, const char *pointer)
     buffer_printf(out, "  [%s]\n", pointer[0] != '\0' ? pointer : "default");
 }
 
+static void print_host_lists(const struct config_cgroups *cgroups, struct buffer *out)
+{
+    static const char *const kinds[] = {
+        [BLKIO_READ_BPS] = "io_max rbps",
+        [BLKIO_WRITE_BPS] = "io_max wbps",
+        [BLKIO_READ_IOPS] = "io_max riops",
+        [BLKIO_WRITE_IOPS] = "io_max wiops",
+        [BLKIO_WEIGHT] = "weight",
+        [BLKIO_LEAF_WEIGHT] = "leaf weight",
+    };
+
+    for (size_t i = 0; i < cgroups->n_blkio; i++) {
+        const struct config_blkio_rule *rule = &cgroups->blkio[i];
+
+        buffer_printf(out, "host  cgroup-limit %s of %lld:%lld = %llu", kinds[rule->kind],
+                (long long)rule->major, (long long)rule->minor, (unsigned long long)rule->value);
+        end_line(out, rule->pointer);
+    }
+    for (size_t i = 0; i < cgroups->n_hugepages; i++) {
+        buffer_printf(out, "host  cgroup-limit hugetlb %s = %llu", cgroups->hugepages[i].size,
+                (unsigned long long)cgroups->hugepages[i].limit);
+        end_line(out, cgroups->hugepages[i].pointer);
+    }
+    for (size_t i = 0; i < cgroups->n_rdma; i++) {
+        const struct config_rdma *rdma = &cgroups->rdma[i];
+
+        buffer_printf(out, "host  cgroup-limit rdma %s", rdma->device);
+        if (rdma->handles.set)
+            buffer_printf(out, " hca_handle=%lld", (long long)rdma->handles.value);
+        if (rdma->objects.set)
+            buffer_printf(out, " hca_object=%lld", (long long)rdma->objects.value);
+        end_line(out, rdma->pointer);
+    }
+    for (size_t i = 0; i < cgroups->n_unified; i++)
+        buffer_printf(out, "host  cgroup-limit %s = %s  [%s/unified/%s]\n", cgroups->unified[i].name,
+                cgroups->unified[i].value, cgroups->oci ? "/linux/resources" : "/cgroups",
+                cgroups->unified[i].name);
+}
+
 static void print_host_limits(const struct lc_config *config, struct buffer *out)
 {
     const struct config_cgroups *cgroups = &config->cgroups;
 
     for (int limit = 0; limit < LIMIT_MAX_; limit++)
-        if (cgroups->limits[limit].set)
+        if (cgroups->limits[limit].set && config_limit_keys[limit] != NULL)
             buffer_printf(out, "host  cgroup-limit %s = %lld  [/cgroups/%s]\n", config_limit_keys[limit],
                     (long long)cgroups->limits[limit].value, config_limit_keys[limit]);
     if (cgroups->cpuset_cpus != NULL)
@@ -383,6 +422,7 @@ static void print_host_limits(const struct lc_config *config, struct buffer *out
     if (cgroups->cpuset_mems != NULL)
         buffer_printf(
                 out, "host  cgroup-limit cpuset_mems = %s  [/cgroups/cpuset_mems]\n", cgroups->cpuset_mems);
+    print_host_lists(cgroups, out);
     if (!cgroups->device_access)
         buffer_printf(out, "host  cgroup-devices default rules and %zu more  [/cgroups/device_access]\n",
                 cgroups->n_rules + config->n_devices);

@@ -20,6 +20,8 @@ __attribute__((weak)) const char *const config_limit_keys[LIMIT_MAX_] = {
     "cpu_quota",
     "cpu_period",
     "pids_limit",
+    "cpu_burst",
+    "io_weight",
 };
 
 static void test_cpu_weight(void **state)
@@ -461,10 +463,107 @@ static void test_oci_limits(void **state)
 
     (void)state;
     assert_int_equal(cgroup_limit_lines(&cgroups, UINT32_MAX, false, note_line, &v1), 0);
-    assert_string_equal(v1.text, "memory.limit_in_bytes=-1\nmemory.memsw.limit_in_bytes=-1?\ncpu.idle=0\n");
+    assert_string_equal(
+            v1.text, "memory.limit_in_bytes=-1\nmemory.memsw.limit_in_bytes=-1?\ncpu.idle=0\npids.max=1\n");
     cgroups.limits[LIMIT_MEMORY].value = 4096;
     assert_int_equal(cgroup_limit_lines(&cgroups, UINT32_MAX, true, note_line, &v2), 0);
-    assert_string_equal(v2.text, "memory.max=4096\ncpu.idle=0\n");
+    assert_string_equal(v2.text, "memory.max=4096\ncpu.idle=0\npids.max=1\n");
+}
+
+/* Every conversion at both ends of its range. */
+static void test_edges(void **state)
+{
+    static const struct {
+        enum config_limit limit;
+        int64_t value;
+        const char *v1, *v2; /* the line without the file; NULL: nothing is written */
+    } rows[] = {
+        { LIMIT_MEMORY, 1, "1", "1" },
+        { LIMIT_MEMORY, INT64_MAX, "9223372036854775807", "9223372036854775807" },
+        { LIMIT_MEMORY, 0, NULL, NULL },
+        { LIMIT_MEMORY_RESERVATION, -1, "-1", "max" },
+        { LIMIT_MEMORY_RESERVATION, INT64_MAX, "9223372036854775807", "9223372036854775807" },
+        { LIMIT_MEMORY_HIGH, -1, NULL, "max" },
+        { LIMIT_MEMORY_SWAPPINESS, 0, "0", NULL },
+        { LIMIT_MEMORY_SWAPPINESS, 200, "200", NULL },
+        { LIMIT_MEMORY_KERNEL_TCP, -1, "-1", NULL },
+        { LIMIT_MEMORY_KERNEL, 4096, NULL, NULL },
+        { LIMIT_CPU_SHARES, 0, NULL, NULL },
+        { LIMIT_CPU_SHARES, 2, "2", "1" },
+        { LIMIT_CPU_SHARES, 3, "3", "2" },
+        { LIMIT_CPU_SHARES, 1024, "1024", "100" },
+        { LIMIT_CPU_SHARES, 262144, "262144", "10000" },
+        { LIMIT_CPU_IDLE, 0, "0", "0" },
+        { LIMIT_CPU_IDLE, 1, "1", "1" },
+        { LIMIT_CPU_BURST, 0, "0", "0" },
+        { LIMIT_CPU_BURST, INT64_MAX, "9223372036854775807", "9223372036854775807" },
+        { LIMIT_CPU_QUOTA, -1, "-1", "max 100000" },
+        { LIMIT_CPU_QUOTA, 1000, "1000", "1000 100000" },
+        { LIMIT_CPU_QUOTA, INT64_MAX, "9223372036854775807", "9223372036854775807 100000" },
+        { LIMIT_CPU_PERIOD, 1000, "1000", "max 1000" },
+        { LIMIT_CPU_PERIOD, 1000000, "1000000", "max 1000000" },
+        { LIMIT_CPU_RT_PERIOD, 1, "1", NULL },
+        { LIMIT_CPU_RT_RUNTIME, -1, "-1", NULL },
+        { LIMIT_PIDS, 0, "1", "1" },
+        { LIMIT_PIDS, 1, "1", "1" },
+        { LIMIT_PIDS, -1, "max", "max" },
+        { LIMIT_PIDS, 4194304, "4194304", "4194304" },
+        { LIMIT_BLKIO_WEIGHT, 10, "10|blkio.bfq.weight=10", "10|io.weight=1" },
+        { LIMIT_BLKIO_WEIGHT, 500, "500|blkio.bfq.weight=500", "500|io.weight=4950" },
+        { LIMIT_BLKIO_WEIGHT, 1000, "1000|blkio.bfq.weight=1000", "1000|io.weight=10000" },
+        { LIMIT_BLKIO_LEAF_WEIGHT, 1000, "1000", NULL },
+        { LIMIT_NET_CLASS, UINT32_MAX, "4294967295", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows) * 2; i++) {
+        const char *wanted = i % 2 == 0 ? rows[i / 2].v1 : rows[i / 2].v2, *found;
+        struct config_cgroups cgroups = { .oci = true };
+        struct lines lines = { "" };
+
+        cgroups.limits[rows[i / 2].limit] = (struct config_number){ true, rows[i / 2].value };
+        assert_int_equal(cgroup_limit_lines(&cgroups, UINT32_MAX, i % 2 != 0, note_line, &lines), 0);
+        lines.text[strcspn(lines.text, "\n?")] = '\0';
+        found = strchr(lines.text, '=');
+        if (wanted == NULL)
+            assert_string_equal(lines.text, "");
+        else
+            assert_string_equal(found != NULL ? found + 1 : lines.text, wanted);
+    }
+}
+
+/* v1 counts memory and swap together, v2 swap alone; container.json gives as much swap as memory, unless it would overflow. */
+static void test_swap(void **state)
+{
+    static const struct {
+        bool oci;
+        struct config_number memory, swap;
+        const char *v1, *v2;
+    } rows[] = {
+        { true, { true, 100 }, { true, 100 }, "100", "0" },
+        { true, { true, 100 }, { true, 150 }, "150", "50" },
+        { true, { true, 100 }, { true, -1 }, "-1", "max" },
+        { true, { true, -1 }, { false, 0 }, "-1", "max" },
+        { true, { true, -1 }, { true, -1 }, "-1", "max" },
+        { true, { true, INT64_MAX }, { true, INT64_MAX }, "9223372036854775807", "0" },
+        { false, { true, 100 }, { false, 0 }, "200", "100" },
+        { false, { true, INT64_MAX / 2 }, { false, 0 }, "9223372036854775806", "4611686018427387903" },
+        { false, { true, INT64_MAX / 2 + 1 }, { false, 0 }, "-1", "max" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows) * 2; i++) {
+        int version = 1 + (int)(i % 2);
+        struct config_cgroups cgroups = { .oci = rows[i / 2].oci };
+        char file[64], value[64] = "";
+
+        cgroups.limits[LIMIT_MEMORY] = rows[i / 2].memory;
+        cgroups.limits[LIMIT_MEMORY_SWAP] = rows[i / 2].swap;
+        assert_int_equal(cgroup_limit_file(&cgroups, LIMIT_MEMORY_SWAP, version, file, sizeof(file), value,
+                                 sizeof(value)),
+                0);
+        assert_string_equal(value, version == 1 ? rows[i / 2].v1 : rows[i / 2].v2);
+    }
 }
 
 static void test_layout(void **state)
@@ -583,6 +682,8 @@ int main(void)
         cmocka_unit_test(test_rules_collect),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_oci_limits),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_swap),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_mountinfo),
         cmocka_unit_test(test_small_parts),

@@ -420,6 +420,25 @@ static void test_cgroups(void **state)
     config = parse_good("{\"cgroups\":{\"name\":\"x\"}}");
     assert_string_equal(config->cgroups.parent, "nsinit");
     config_free(config);
+    config = parse_good(
+            "{\"cgroups\":{\"cpu_burst\":5,\"io_weight\":1000,\"freezer\":\"THAWED\",\"io_max\":[{\"device\":"
+            "\"8:16\",\"wiops\":7,\"rbps\":1048576,\"wbps\":0}],\"hugetlb\":{\"2MB\":0},\"rdma\":{"
+            "\"mlx5_0\":{\"hca_object\":3}},\"unified\":{\"memory.min\":\"4096\"}}}");
+    c = &config->cgroups;
+    assert_int_equal(c->limits[LIMIT_CPU_BURST].value, 5);
+    assert_int_equal(c->limits[LIMIT_BLKIO_WEIGHT].value, 1000);
+    assert_int_equal(c->n_blkio, 2);
+    assert_true(c->blkio[0].kind == BLKIO_READ_BPS && c->blkio[0].value == 1048576);
+    assert_true(c->blkio[1].kind == BLKIO_WRITE_IOPS && c->blkio[1].value == 7);
+    assert_true(c->blkio[1].major == 8 && c->blkio[1].minor == 16);
+    assert_string_equal(c->blkio[1].pointer, "/cgroups/io_max/0/wiops");
+    assert_int_equal(c->n_hugepages, 1);
+    assert_string_equal(c->hugepages[0].size, "2MB");
+    assert_int_equal(c->n_rdma, 1);
+    assert_true(!c->rdma[0].handles.set && c->rdma[0].objects.value == 3);
+    assert_int_equal(c->n_unified, 1);
+    assert_string_equal(c->unified[0].value, "4096");
+    config_free(config);
     config = parse_good("{\"cgroups\":{\"parent\":\"/\"}}");
     assert_string_equal(config->cgroups.parent, "");
     config_free(config);

@@ -276,6 +276,35 @@ static void test_absent(void **state)
     }
 }
 
+/* A limit of 0 is one since 1.3. */
+static void test_no_processes(void **state)
+{
+    static const struct {
+        const char *text;
+        bool set;
+    } rows[] = {
+        { "{\"ociVersion\":\"1.2.1\",\"root\":{\"path\":\"r\"},\"linux\":{\"resources\":{\"pids\":{\"limit\":"
+          "0}}}}",
+                false },
+        { "{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"resources\":{\"pids\":{\"limit\":"
+          "0}}}}",
+                true },
+        { "{\"linux\":{\"resources\":{\"pids\":{\"limit\":0}}},\"root\":{\"path\":\"r\"},\"ociVersion\":\"1."
+          "10.0\"}",
+                true },
+        { "{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"resources\":{}}}", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct lc_config *c = oci_good(rows[i].text);
+
+        assert_int_equal(c->cgroups.limits[LIMIT_PIDS].set, rows[i].set);
+        assert_int_equal(c->cgroups.limits[LIMIT_PIDS].value, 0);
+        config_free(c);
+    }
+}
+
 static void test_update(void **state)
 {
     static const char text[] =
@@ -417,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_resources),
         cmocka_unit_test(test_seccomp),
         cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_no_processes),
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_cgroups_path),
         cmocka_unit_test(test_options),

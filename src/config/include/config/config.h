@@ -221,15 +221,15 @@ enum config_limit {
     LIMIT_CPU_QUOTA,
     LIMIT_CPU_PERIOD,
     LIMIT_PIDS,
-    /* from here on config.json only */
     LIMIT_CPU_BURST,
+    LIMIT_BLKIO_WEIGHT,
+    /* from here on config.json only */
     LIMIT_CPU_IDLE,
     LIMIT_CPU_RT_PERIOD,
     LIMIT_CPU_RT_RUNTIME,
     LIMIT_MEMORY_SWAPPINESS,
     LIMIT_MEMORY_KERNEL,     /* obsolete: accepted, no effect, a warning */
     LIMIT_MEMORY_KERNEL_TCP, /* v1 only */
-    LIMIT_BLKIO_WEIGHT,
     LIMIT_BLKIO_LEAF_WEIGHT,
     LIMIT_NET_CLASS,
     LIMIT_MAX_,
@@ -302,7 +302,7 @@ struct config_cgroups {
             *rules; /* extra rules: container.json's after the defaults, config.json's before */
     size_t n_rules;
 };
-/* "memory", "memory_swap", ...: the key below /cgroups. */
+/* "memory", "memory_swap", ...: the key below /cgroups; NULL for those that only config.json has. */
 extern const char *const config_limit_keys[LIMIT_MAX_];
 
 /* The keys of the format that was read, for what is said about ops and errors: "/namespaces" or "/linux/namespaces". */

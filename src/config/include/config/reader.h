@@ -105,12 +105,15 @@ void *keep_array(struct reader *reader, size_t count, size_t size);
 /* True for an array of at most `max` members; complains otherwise. */
 bool get_array(struct reader *reader, const struct node *node, const char *expected, size_t max);
 bool get_integer(struct reader *reader, const struct node *node, int64_t min, int64_t max, int64_t *ret);
+/* How many members an object has, at most `max`; SIZE_MAX after a complaint. */
+size_t get_object(struct reader *reader, const struct node *node, const char *expected, size_t max);
 /* Up to 2^64-1 where the reader is one of config.json. */
 bool get_unsigned(struct reader *reader, const struct node *node, uint64_t min, uint64_t max, uint64_t *ret);
 /* The tree's own string, gone after parsing; NULL after a complaint. */
 const char *get_text(struct reader *reader, const struct node *node);
 /* An integer, or a string of octal digits. */
 bool get_mode(struct reader *reader, const struct node *node, int64_t max, int64_t *ret);
+bool has_control(const char *text);
 bool path_has_dots(const char *path); /* a ".." component */
 bool path_is_root(const char *path);  /* "/", "//", "/./" */
 
@@ -163,6 +166,16 @@ void read_readonly_paths(struct reader *reader, const struct node *node, void *t
 void read_networks(struct reader *reader, const struct node *node, void *target);
 void read_routes(struct reader *reader, const struct node *node, void *target); /* struct config_network * */
 void read_cgroups(struct reader *reader, const struct node *node, void *target);
+
+/* ---- cgroups-lists.c: all targets are struct config_cgroups * ---- */
+bool is_page_size(const char *text); /* "2MB" */
+void read_io_max(struct reader *reader, const struct node *node, void *target);
+void read_hugetlb(struct reader *reader, const struct node *node, void *target);
+void read_rdma_limits(struct reader *reader, const struct node *node, void *target);
+void read_unified(struct reader *reader, const struct node *node, void *target);
+/* The formats differ in the names of two keys only. */
+void read_rdma_devices(struct reader *reader, const struct node *node, struct config_cgroups *cgroups,
+        const char *handles, const char *objects);
 
 /* ---- address.c ---- */
 bool get_cidr(struct reader *reader, const struct node *node, struct config_address *ret);
