@@ -105,6 +105,10 @@ int image_open(struct lc_error **err);
 /* targets.c: missing mount points, where the child itself could not make them */
 int targets_make(const struct container *container, const struct lc_config *config, struct lc_error **err);
 
+/* trees.c: what the child's ops TREE wait for. After its ids are mapped and, where it enters a pid namespace, after CHILD */
+struct session;
+int trees_send(struct session *session, struct lc_error **err);
+
 /* netns.c: a new network namespace; its descriptor, or -errno */
 int netns_make(const char *pointer, struct lc_error **err);
 
@@ -154,6 +158,7 @@ struct session {
     bool memory_limited; /* the group that the child is born in */
     bool patient;        /* hooks have no limit of time but their own */
     bool ready, failed;
+    bool in_place;         /* TREE has come */
     unsigned int unshared; /* how often UNSHARED has come, perhaps while something else was waited for */
 };
 void session_init(struct session *session, const struct log *log);

@@ -285,10 +285,14 @@ static int host_half(struct creation *creation, struct lc_error **err)
         r = session_until(session, WIRE_UNSHARED, err);
     if (r == 0 && (creation->plan->map_ids || creation->plan->maps_late))
         r = map_ids(creation->config, session, err);
+    if (r == 0 && !creation->plan->forks)
+        r = trees_send(session, err);
     if (r == 0)
         r = give_network(creation, err);
     if (r == 0)
         r = identify(creation, err);
+    if (r == 0 && creation->plan->forks)
+        r = trees_send(session, err);
     if (r == 0 && (creation->plan->map_ids || creation->plan->maps_late) && geteuid() == 0)
         limits_raise(creation->config, session->pid);
     if (r == 0)

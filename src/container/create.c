@@ -220,6 +220,8 @@ static int host_half(struct container *container, const struct lc_config *config
 
     if (session->plan->map_ids)
         r = map_ids(config, session, err);
+    if (r == 0)
+        r = trees_send(session, err);
     if (r == 0 && session->plan->makes_network) {
         netns = r = netns_make(config->pointers->namespaces, err);
         if (r >= 0)

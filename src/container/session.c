@@ -282,6 +282,9 @@ static int take_message(struct session *session, const struct wire_message *mess
     case WIRE_UNSHARED:
         session->unshared++;
         return until == WIRE_UNSHARED;
+    case WIRE_TREE:
+        session->in_place = true;
+        return until == WIRE_TREE;
     case WIRE_PREPARED:
     case WIRE_CREATED:
         return message->type == until ? 1 : -EPROTO;

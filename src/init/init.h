@@ -134,8 +134,8 @@ int guard_main(const char *kind);
 
 typedef int init_step(struct init *init, const struct wire_op *op);
 init_step step_setns, step_unshare, step_join_network, step_become_root, step_join_root, step_fork,
-        step_hostname, step_domainname, step_propagation, step_source, step_rootfs, step_mount, step_bind,
-        step_device, step_symlink, step_console, step_sysctl, step_mask, step_readonly, step_label,
+        step_hostname, step_domainname, step_propagation, step_source, step_tree, step_rootfs, step_mount,
+        step_bind, step_device, step_symlink, step_console, step_sysctl, step_mask, step_readonly, step_label,
         step_oom_score, step_root_attributes, step_detach_host, step_chroot, step_wait, step_network,
         step_rlimit, step_session, step_user, step_bounding, step_identity, step_capabilities, step_umask,
         step_cwd, step_no_new_privileges, step_map, step_time_offsets, step_keyring, step_hooks, step_command,

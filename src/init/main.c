@@ -23,6 +23,7 @@ static init_step *const steps[WIRE_OP_MAX_] = {
     [WIRE_OP_DOMAINNAME] = step_domainname,
     [WIRE_OP_PROPAGATION] = step_propagation,
     [WIRE_OP_SOURCE] = step_source,
+    [WIRE_OP_TREE] = step_tree,
     [WIRE_OP_ROOTFS] = step_rootfs,
     [WIRE_OP_MOUNT] = step_mount,
     [WIRE_OP_BIND] = step_bind,

@@ -33,6 +33,24 @@ int step_source(struct init *init, const struct wire_op *op)
     return 0;
 }
 
+int step_tree(struct init *init, const struct wire_op *op)
+{
+    struct wire_message message = { .type = WIRE_TREE };
+    int fd = -1, r = op->number[2] != 0 ? wire_send(init->socket, &message, -1) : 0;
+
+    if (r < 0)
+        return init_fail(init, "sendmsg", "TREE", r);
+    r = wire_receive(init->socket, &message, &fd);
+    if (r > 0)
+        _exit(1);
+    if (r == 0 && (message.type != WIRE_TREE || fd < 0))
+        r = -EPROTO;
+    if (r < 0)
+        return init_fail(init, "recvmsg", "TREE", r);
+    init->slots[op->number[1]] = fd;
+    return 0;
+}
+
 static int bind_rootfs_old(const char *path)
 {
     int r = sys_mount(path, path, NULL, MS_BIND | MS_REC, NULL);

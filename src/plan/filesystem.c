@@ -79,23 +79,18 @@ static int16_t bind_source(const struct plan_request *request, const char *path)
     return access(path, F_OK) < 0 ? -1 : plan_source(request, path, true, "");
 }
 
-/* Everything of the host is opened before the pivot, while the container's tree is not there to redirect it:
- * by the parent where a user namespace would keep the child out, else by the child itself. */
+/* Everything of the host is opened before the pivot, while the container's tree is not there to redirect it. */
 void plan_sources(struct plan_request *request)
 {
     const struct lc_config *config = request->config;
     struct plan_sources *sources = &request->sources;
-    bool give = request->user && request->options->privileged;
+    bool hand = plan_hands_trees(request);
 
     sources->mounts = arena_calloc(&request->plan->arena, config->n_mounts + 1, sizeof(*sources->mounts));
     if (sources->mounts == NULL) {
         request->plan->failed = true;
         return;
     }
-    sources->rootfs = give ? plan_give(request->plan, (struct plan_given){ .kind = GIVEN_TREE,
-                                                              .path = request->options->rootfs,
-                                                              .pointer = "" })
-                           : -1;
     if (request->options->console != NULL)
         sources->console = plan_give(request->plan,
                 (struct plan_given){
@@ -104,15 +99,18 @@ void plan_sources(struct plan_request *request)
         const struct config_mount *mount = &config->mounts[i];
 
         sources->mounts[i] = -1;
-        if (strcmp(mount->type, "bind") == 0 && !mount->remount && (give || plan_is_mapped(mount)))
+        if (strcmp(mount->type, "bind") == 0 && !mount->remount && !hand && plan_is_mapped(mount))
             sources->mounts[i] = plan_give_mount(request, mount, mount->source);
     }
     plan_add(request->plan, WIRE_OP_PROPAGATION, "")->number[0] = MS_SLAVE | MS_REC;
+    sources->rootfs = hand ? plan_hand_rootfs(request) : -1;
     for (size_t i = 0; i < config->n_mounts; i++) {
         const struct config_mount *mount = &config->mounts[i];
 
         if (strcmp(mount->type, "bind") == 0 && !mount->remount && sources->mounts[i] < 0)
-            sources->mounts[i] = plan_source(request, mount->source, mount->recursive_bind, mount->pointer);
+            sources->mounts[i] =
+                    hand ? plan_hand_mount(request, mount, mount->source)
+                         : plan_source(request, mount->source, mount->recursive_bind, mount->pointer);
     }
     if (request->options->console != NULL)
         sources->console_tree = plan_source(request, request->options->console, false, "");

@@ -10,7 +10,7 @@ void plan_join_network(const struct plan_request *request)
         (void)plan_add(request->plan, WIRE_OP_JOIN_NETWORK, request->config->pointers->namespaces);
 }
 
-/* A user namespace owns what is created after it: so user and pid first, maps, then all others (mqueue and
+/* A user namespace owns what is created after it: so user, pid and mount first, maps, then all others (mqueue and
  * the network's sysfs would belong to nobody otherwise). The cgroup namespace comes after placement, so that its
  * root is the container's own group. */
 void plan_namespaces(const struct plan_request *request)
@@ -32,7 +32,8 @@ void plan_namespaces(const struct plan_request *request)
             plan->makes_network = true;
             continue;
         }
-        if (!request->user || ns == NAMESPACE_USER || ns == NAMESPACE_PID || ns == NAMESPACE_TIME)
+        if (!request->user || ns == NAMESPACE_USER || ns == NAMESPACE_PID || ns == NAMESPACE_TIME ||
+                ns == NAMESPACE_MNT)
             now |= flag;
         else
             later |= flag;

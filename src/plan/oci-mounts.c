@@ -84,31 +84,67 @@ int plan_check_mapped(
     return 0;
 }
 
-int16_t plan_give_mount(
-        const struct plan_request *request, const struct config_mount *mount, const char *path)
+static struct plan_given mount_tree(const struct config_mount *mount, const char *path)
 {
-    struct plan_given given = { .kind = GIVEN_TREE,
+    return (struct plan_given){ .kind = GIVEN_TREE,
         .path = path,
         .pointer = mount->pointer,
         .flat = !mount->recursive_bind,
         .idmap = plan_is_mapped(mount),
         .recursive_idmap = mount->recursive_idmap,
         .mappings = mount->mappings.n_uid > 0 ? &mount->mappings : NULL };
-
-    return plan_give(request->plan, given);
 }
 
-/* What the parent must open: all, where a user namespace would keep the child out, else what has ids mapped. */
+int16_t plan_give_mount(
+        const struct plan_request *request, const struct config_mount *mount, const char *path)
+{
+    return plan_give(request->plan, mount_tree(mount, path));
+}
+
+bool plan_hands_trees(const struct plan_request *request)
+{
+    return request->user && request->options->privileged;
+}
+
+static int16_t hand_tree(const struct plan_request *request, struct plan_given given)
+{
+    struct lc_plan *plan = request->plan;
+    struct wire_op *op = plan_add(plan, WIRE_OP_TREE, given.pointer);
+    uint32_t slot = plan_slot(plan);
+
+    if (plan->trees == NULL)
+        plan->trees = arena_calloc(&plan->arena, request->config->n_mounts + 1, sizeof(*plan->trees));
+    if (plan->trees == NULL) {
+        plan->failed = true;
+        return -1;
+    }
+    plan->tells_trees = request->enters;
+    op->text[0] = plan_text(plan, given.path);
+    op->number[0] = !given.flat;
+    op->number[1] = slot;
+    op->number[2] = request->enters && plan->n_trees == 0;
+    plan->trees[plan->n_trees++] = given;
+    return (int16_t)slot;
+}
+
+int16_t plan_hand_rootfs(const struct plan_request *request)
+{
+    return hand_tree(request,
+            (struct plan_given){ .kind = GIVEN_TREE, .path = request->options->rootfs, .pointer = "" });
+}
+
+int16_t plan_hand_mount(
+        const struct plan_request *request, const struct config_mount *mount, const char *path)
+{
+    return hand_tree(request, mount_tree(mount, path));
+}
+
+/* What the parent must open before there is a child. */
 static int give_sources(struct plan_request *request, struct lc_error **err)
 {
     const struct lc_config *config = request->config;
-    bool all = request->user && request->options->privileged;
     int r = 0;
 
-    request->sources.rootfs = all ? plan_give(request->plan, (struct plan_given){ .kind = GIVEN_TREE,
-                                                                     .path = request->options->rootfs,
-                                                                     .pointer = "" })
-                                  : -1;
     if (request->options->console != NULL)
         request->sources.console = plan_give(request->plan,
                 (struct plan_given){
@@ -121,7 +157,8 @@ static int give_sources(struct plan_request *request, struct lc_error **err)
             r = plan_check_mapped(request, mount, err);
         if (r == 0 && is_bind(mount) && !mount->remount && mount->source == NULL)
             r = refuse(mount, EINVAL, NULL, "a bind mount needs a source", err);
-        if (r == 0 && is_bind(mount) && !mount->remount && (all || plan_is_mapped(mount)))
+        if (r == 0 && is_bind(mount) && !mount->remount && !plan_hands_trees(request) &&
+                plan_is_mapped(mount))
             request->sources.mounts[i] = plan_give_mount(request, mount, source_path(request, mount));
     }
     plan_give_devices(request);
@@ -170,12 +207,17 @@ int plan_sources_oci(struct plan_request *request, struct lc_error **err)
     if (r < 0)
         return r;
     plan_add(request->plan, WIRE_OP_PROPAGATION, "")->number[0] = host_propagation(config);
+    sources->rootfs = plan_hands_trees(request) ? plan_hand_rootfs(request) : -1;
     for (size_t i = 0; i < config->n_mounts; i++) {
         const struct config_mount *mount = &config->mounts[i];
+        const char *path;
 
-        if (is_bind(mount) && !mount->remount && sources->mounts[i] < 0)
-            sources->mounts[i] =
-                    plan_source(request, source_path(request, mount), mount->recursive_bind, mount->pointer);
+        if (!is_bind(mount) || mount->remount || sources->mounts[i] >= 0)
+            continue;
+        path = source_path(request, mount);
+        sources->mounts[i] = plan_hands_trees(request)
+                                     ? plan_hand_mount(request, mount, path)
+                                     : plan_source(request, path, mount->recursive_bind, mount->pointer);
     }
     if (request->options->console != NULL)
         sources->console_tree = plan_source(request, request->options->console, false, "");

@@ -115,6 +115,7 @@ void plan_namespaces_oci(struct plan_request *request)
     request->user = new_user || (joined & NAMESPACE_BIT(NAMESPACE_USER)) != 0;
     request->mount = ((made | joined) & NAMESPACE_BIT(NAMESPACE_MNT)) != 0;
     late = request->user && joined != 0;
+    request->enters = late;
     plan->map_ids = new_user && !late;
     plan->maps_late = new_user && late;
     plan->makes_network = !request->user && (made & NAMESPACE_BIT(NAMESPACE_NET)) != 0;
@@ -123,7 +124,7 @@ void plan_namespaces_oci(struct plan_request *request)
     /* Before the user namespace, while timens_offsets is ours to write. */
     first = late ? 0 : made & ~IN_TURN;
     if (request->user && !late)
-        first &= NAMESPACE_BIT(NAMESPACE_USER) | NAMESPACE_BIT(NAMESPACE_PID);
+        first &= NAMESPACE_BIT(NAMESPACE_USER) | NAMESPACE_BIT(NAMESPACE_PID) | NAMESPACE_BIT(NAMESPACE_MNT);
     plan->clone_flags = clone_flags(first);
     if ((made & NAMESPACE_BIT(NAMESPACE_TIME)) != 0)
         add_time(request);

@@ -112,7 +112,8 @@ static void print_bind(const struct printer *printer, const struct wire_op *op)
     const char *source = text(printer, op, 1);
 
     for (size_t i = 0; source[0] == '\0' && i < plan->n_ops; i++)
-        if (plan->ops[i].kind == WIRE_OP_SOURCE && plan->ops[i].number[1] == (uint64_t)op->slot)
+        if ((plan->ops[i].kind == WIRE_OP_SOURCE || plan->ops[i].kind == WIRE_OP_TREE) &&
+                plan->ops[i].number[1] == (uint64_t)op->slot)
             source = text(printer, &plan->ops[i], 0);
     buffer_printf(printer->out, " %s on %s", source, text(printer, op, 2));
     print_flags(printer->out, op->number[0], attr_flags);
@@ -337,6 +338,7 @@ static void (*const printers[WIRE_OP_MAX_])(const struct printer *, const struct
     [WIRE_OP_SETNS] = print_texts,
     [WIRE_OP_PROPAGATION] = print_propagation,
     [WIRE_OP_SOURCE] = print_source,
+    [WIRE_OP_TREE] = print_source,
     [WIRE_OP_MOUNT] = print_mount,
     [WIRE_OP_BIND] = print_bind,
     [WIRE_OP_DEVICE] = print_device,

@@ -18,8 +18,8 @@ const char *wire_op_name(enum wire_op_kind kind)
 
 const char *wire_message_name(enum wire_message_type type)
 {
-    static const char *const names[] = { "invalid", "MAPPED", "CONSOLE", "CHILD", "UNSHARED", "NETWORK",
-        "GROUP", "PLACED", "PREPARED", "HOOKED", "CREATED", "START", "NOTIFY", "READY", "ERROR" };
+    static const char *const names[] = { "invalid", "MAPPED", "CONSOLE", "CHILD", "UNSHARED", "TREE",
+        "NETWORK", "GROUP", "PLACED", "PREPARED", "HOOKED", "CREATED", "START", "NOTIFY", "READY", "ERROR" };
 
     return (unsigned int)type < sizeof(names) / sizeof(names[0]) ? names[type] : names[0];
 }
@@ -111,12 +111,12 @@ static int range_check(uint64_t offset, uint64_t length, uint64_t size)
     return offset <= size && length <= size - offset;
 }
 
-/* Ops that cannot do without a slot, and the one that fills one. */
+/* Ops that cannot do without a slot, and those that fill one. */
 static int slots_check(const struct wire_op *op, uint32_t n_slots)
 {
     if (op->slot >= (int32_t)n_slots || op->slot < -1)
         return 0;
-    if (op->kind == WIRE_OP_SOURCE)
+    if (op->kind == WIRE_OP_SOURCE || op->kind == WIRE_OP_TREE)
         return op->number[1] < n_slots;
     if (op->kind == WIRE_OP_PRESERVE)
         return op->slot >= 0 && op->number[0] <= n_slots - (uint32_t)op->slot;

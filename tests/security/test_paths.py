@@ -1,4 +1,5 @@
 """T9 to T23 without a racer: names that lead out of the root file system, and what is mounted, made or removed there."""
+import contextlib
 import json
 import os
 import stat
@@ -266,27 +267,85 @@ def test_t23_bind_of_the_whole_host(box, work):
         subprocess.run(["umount", point], check=True, timeout=10)
 
 
+@contextlib.contextmanager
+def mounted_on_itself(path, options):
+    subprocess.run(["mount", "--bind", path, path], check=True, timeout=5)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind," + options, path], check=True, timeout=5)
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True, timeout=5)
+
+
+def with_mount_rights(box):
+    box.user_namespace()
+    box.process["capabilities"] = capabilities([*CAPABILITIES, "CAP_SYS_ADMIN"])
+
+
+def options_inside(box, script, point):
+    """What the mount at `point` has after the script, by its own mountinfo."""
+    line = next(line for line in box.sh(script + "; cat /proc/self/mountinfo").out.splitlines()
+                if line.split()[4:5] == [point])
+    return set(line.split()[5].split(","))
+
+
 @pytest.mark.parametrize("idmap", [False, True], ids=["plain", "idmap"])
-@pytest.mark.parametrize("source", [
-    pytest.param("the host's", marks=pytest.mark.xfail(reason="trees cloned by the parent carry no locked flags: README.md")),
-    "the configuration's"])
-def test_t12_read_only_binds_stay_so_in_a_user_namespace(box, work, source, idmap):
+def test_t12_read_only_binds_stay_so_in_a_user_namespace(box, work, idmap):
     """What the host has mounted read-only is not remounted by a root with CAP_SYS_ADMIN in its own user namespace."""
     volume = os.path.join(work, "volume")
     os.mkdir(volume)
     os.chmod(volume, 0o777)
-    if source == "the host's":
-        subprocess.run(["mount", "--bind", volume, volume], check=True, timeout=5)
-        subprocess.run(["mount", "-o", "remount,bind,ro,nosuid,nodev", volume], check=True, timeout=5)
-    try:
-        box.user_namespace()
-        box.process["capabilities"] = capabilities([*CAPABILITIES, "CAP_SYS_ADMIN"])
-        box.mount(volume, "/v", "bind", "rbind", *(["idmap"] if idmap else []), *(["ro"] if source != "the host's" else []))
+    with mounted_on_itself(volume, "ro,nosuid,nodev"):
+        with_mount_rights(box)
+        box.mount(volume, "/v", "bind", "rbind", *(["idmap"] if idmap else []))
         result = box.sh("mount -o remount,bind,rw,suid,dev /v; touch /v/made && echo MADE; umount /v; true")
-        if source == "the host's":
-            assert "MADE" not in result.out and not os.listdir(volume), result
-        else:
-            assert result.status == 0 or result.err, result
-    finally:
-        if source == "the host's":
-            subprocess.run(["umount", volume], check=True, timeout=5)
+        assert "MADE" not in result.out and not os.listdir(volume), result
+
+
+@pytest.mark.parametrize("source, flag, word", [
+    *(("bind", *pair) for pair in (("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec"), ("ro", "rw"))),
+    *(("root", *pair) for pair in (("nosuid", "suid"), ("nodev", "dev"), ("ro", "rw")))])  # root and noexec: nothing runs
+def test_t12_each_flag_of_the_host_is_locked(box, work, flag, word, source):
+    """Of the source of a bind, and of the file system that the root lies on."""
+    volume = box.rootfs if source == "root" else os.path.join(work, "volume")
+    os.makedirs(volume, exist_ok=True)
+    with_mount_rights(box)
+    if source == "bind":
+        box.mount(volume, "/v", "bind", "rbind")
+    point = "/" if source == "root" else "/v"
+    os.makedirs(box.inside("/v"), exist_ok=True)
+    os.makedirs(box.inside("/dev/mqueue"), exist_ok=True)
+    with mounted_on_itself(volume, flag):
+        assert flag in options_inside(box, f"mount -o remount,bind,{word} {point} 2>/dev/null", point)
+
+
+def test_t12_only_root_may_enter_the_source(box, work):
+    """Directories closed to the container's ids are no obstacle to what is bound, nor does the lock get lost."""
+    closed = os.path.join(work, "closed")
+    os.makedirs(closed + "/volume")
+    rootfs.write(closed + "/volume/file", "seen\n")
+    with mounted_on_itself(closed + "/volume", "ro"):
+        os.chmod(closed, 0o700)
+        with_mount_rights(box)
+        box.mount(closed + "/volume", "/v", "bind", "rbind")
+        result = box.sh("cat /v/file; mount -o remount,bind,rw /v; touch /v/made && echo MADE; true")
+        assert "seen" in result.out and "MADE" not in result.out, result
+
+
+def test_t12_what_lies_below_the_source(box, work):
+    """Submounts come along locked; without them, what they hide is shown only where nothing has to be locked."""
+    volume = os.path.join(work, "volume")
+    os.makedirs(volume + "/sub/hidden")
+    with_mount_rights(box)
+    with mounted_on_itself(volume, "suid"), mounted_on_itself(volume + "/sub", "ro"):
+        box.mount(volume, "/v", "bind", "rbind")
+        result = box.sh("mount -o remount,bind,rw /v/sub; touch /v/sub/made && echo MADE; umount /v/sub; true")
+        assert "MADE" not in result.out, result
+        box.without_mount("/v")
+        box.mount(volume, "/v", "bind", "bind")
+        result = box.sh("ls /v/sub; cat /proc/self/mountinfo")
+        points = [line.split()[4] for line in result.out.splitlines() if "/v" in line.split()[4:5]]
+        assert result.status == 0 and result.out.startswith("hidden\n") and points == ["/v"] or result.err, result
+        subprocess.run(["mount", "-o", "remount,bind,ro", volume], check=True, timeout=5)
+        result = box.sh("mount -o remount,bind,rw /v; touch /v/made && echo MADE; true")
+        assert "MADE" not in result.out and not os.path.exists(volume + "/made"), result

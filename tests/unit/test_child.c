@@ -164,8 +164,14 @@ static void answer(struct session *session, const struct lc_config *config, stru
             run->prepared = true;
             assert_int_equal(idmap_write(config, session->pid, NULL), 0);
             say(session->socket, WIRE_MAPPED, -1);
-            say(session->socket, WIRE_PLACED, -1);
+            if (!session->plan->tells_trees)
+                say(session->socket, WIRE_PLACED, -1);
         }
+        break;
+    case WIRE_TREE:
+        session->in_place = true;
+        assert_int_equal(trees_send(session, NULL), 0);
+        say(session->socket, WIRE_PLACED, -1);
         break;
     case WIRE_CHILD:
         (void)waitpid(session->pid, NULL, __WALL);
@@ -212,7 +218,9 @@ static void converse(struct session *session, const struct lc_config *config, st
         assert_int_equal(idmap_write(config, session->pid, NULL), 0);
         say(session->socket, WIRE_MAPPED, -1);
     }
-    if (!session->plan->maps_late)
+    if (!session->plan->tells_trees)
+        assert_int_equal(trees_send(session, NULL), 0);
+    if (!session->plan->maps_late && !session->plan->tells_trees)
         say(session->socket, WIRE_PLACED, -1);
     for (;;) {
         struct pollfd ready = { .fd = session->socket, .events = POLLIN };
@@ -235,8 +243,6 @@ static void open_given(const struct lc_plan *plan, const struct run *run, int *g
 
         if (one->kind == GIVEN_NAMESPACE)
             given[i] = openat(AT_FDCWD, one->path, O_RDONLY | O_CLOEXEC);
-        else if (one->kind == GIVEN_TREE)
-            given[i] = sys_open_tree(AT_FDCWD, one->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | 0x8000);
         else if (one->number == DESCRIPTOR_LISTEN)
             given[i] = fcntl(listener, F_DUPFD_CLOEXEC, 0);
         else if (one->number == DESCRIPTOR_LOCK)

@@ -107,9 +107,11 @@ static size_t check_slots(const struct planned *planned)
     for (size_t i = 0; i < plan->n_ops; i++) {
         const struct wire_op *op = &plan->ops[i];
 
-        if (op->kind == WIRE_OP_SOURCE && (op->number[1] >= plan->n_slots || full[op->number[1]]))
+        bool fills = op->kind == WIRE_OP_SOURCE || op->kind == WIRE_OP_TREE;
+
+        if (fills && (op->number[1] >= plan->n_slots || full[op->number[1]]))
             wrong++;
-        else if (op->kind == WIRE_OP_SOURCE)
+        else if (fills)
             full[op->number[1]] = true;
         if ((op->kind == WIRE_OP_BIND || op->kind == WIRE_OP_SETNS) && op->slot < 0)
             wrong++;
@@ -173,6 +175,8 @@ static const struct {
     { WIRE_OP_UNSHARE, WIRE_OP_ROOTFS },
     { WIRE_OP_PROPAGATION, WIRE_OP_SOURCE },
     { WIRE_OP_SOURCE, WIRE_OP_ROOTFS },
+    { WIRE_OP_PROPAGATION, WIRE_OP_TREE },
+    { WIRE_OP_TREE, WIRE_OP_ROOTFS },
     { WIRE_OP_ROOTFS, WIRE_OP_MOUNT },
     { WIRE_OP_ROOTFS, WIRE_OP_BIND },
     { WIRE_OP_JOIN_NETWORK, WIRE_OP_SYSCTL },
@@ -312,10 +316,10 @@ static void clone_flags(void **state)
         { "{" NS(ALL_BUT_USER) "}", CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWTIME,
                 0, true },
         { "{" NS("\"NEWUSER\"") "}", CLONE_NEWUSER, 0, false },
-        { "{" NS("\"NEWUSER\",\"NEWNS\"") "}", CLONE_NEWUSER, CLONE_NEWNS, false },
+        { "{" NS("\"NEWUSER\",\"NEWNS\"") "}", CLONE_NEWUSER | CLONE_NEWNS, 0, false },
         { "{" NS("\"NEWNET\",\"NEWUSER\"") "}", CLONE_NEWUSER, CLONE_NEWNET, false },
-        { "{" NS(ALL_BUT_USER ",\"NEWUSER\"") "}", CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME,
-                CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET, false },
+        { "{" NS(ALL_BUT_USER ",\"NEWUSER\"") "}", CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWTIME,
+                CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET, false },
     };
     const struct plan_options options = basic_options();
 
@@ -337,13 +341,13 @@ static void clone_flags(void **state)
     }
 }
 
-/* The parent opens what the child cannot reach from its user namespace, and nothing else. */
-static void given(void **state)
+/* The parent copies what the child cannot reach from its user namespace, and nothing else. */
+static void trees(void **state)
 {
     static const struct {
         const char *text;
         bool privileged;
-        size_t given, sources;
+        size_t trees, sources;
     } rows[] = {
         { "{" NS("\"NEWNS\"") "," MOUNTS "}", true, 0, 2 },
         { "{" NS("\"NEWNS\"") "," MOUNTS "}", false, 0, 2 },
@@ -361,30 +365,34 @@ static void given(void **state)
         planned = make_plan(rows[i].text, &options);
         for (int nth = 0, at; (at = find(planned.plan, WIRE_OP_SOURCE, nth)) >= 0; nth++)
             sources += strncmp(text_of(planned.plan, planned.plan->ops[at].text[0]), "/srv/", 5) == 0;
-        assert_int_equal(planned.plan->n_given, rows[i].given);
+        assert_int_equal(planned.plan->n_given, 0);
+        assert_int_equal(planned.plan->n_trees, rows[i].trees);
         assert_int_equal(sources, rows[i].sources);
-        for (size_t g = 0; g < planned.plan->n_given; g++)
-            assert_int_equal(planned.plan->given[g].kind, GIVEN_TREE);
+        assert_false(planned.plan->tells_trees);
+        for (size_t t = 0; t < rows[i].trees; t++) {
+            const struct wire_op *op = &planned.plan->ops[find(planned.plan, WIRE_OP_TREE, (int)t)];
+
+            assert_string_equal(planned.plan->trees[t].path, text_of(planned.plan, op->text[0]));
+            assert_int_equal(op->number[2], 0);
+        }
     }
 }
 
 /* Also when there are more than fit: an error, no overrun. */
-static void too_many_mounts(void **state)
+static void too_many_descriptors(void **state)
 {
     const struct plan_options options = basic_options();
-    struct buffer text = { 0 };
-
-    (void)state;
-    buffer_text(&text, "{" NS("\"NEWNS\",\"NEWUSER\"") ",\"mounts\":[");
-    for (int i = 0; i < PLAN_GIVEN_MAX + 88; i++)
-        buffer_printf(&text, "%s{\"source\":\"/s\",\"destination\":\"/d%d\"}", i > 0 ? "," : "", i);
-    buffer_text(&text, "]}");
-    CLEAN_FREE char *json = buffer_take_text(&text);
-    PLANNED planned = { .config = parse_good(json) };
+    struct lc_plan *plan = plan_new(NULL, &options), *ret = NULL;
     struct lc_error *err = NULL;
 
-    assert_int_equal(plan_create(planned.config, &options, &planned.plan, &err), -E2BIG);
-    assert_null(planned.plan);
+    (void)state;
+    assert_non_null(plan);
+    for (int i = 0; i < PLAN_GIVEN_MAX; i++)
+        assert_int_equal(plan_give(plan, (struct plan_given){ .kind = GIVEN_TREE }), i);
+    assert_false(plan->failed);
+    assert_int_equal(plan_give(plan, (struct plan_given){ .kind = GIVEN_TREE }), -1);
+    assert_int_equal(plan_finish(plan, 0, &ret, &err), -E2BIG);
+    assert_null(ret);
     assert_non_null(err);
     error_free(err);
 }
@@ -489,8 +497,8 @@ int main(void)
         cmocka_unit_test(every_check_exec),
         cmocka_unit_test(every_check_order),
         cmocka_unit_test(clone_flags),
-        cmocka_unit_test(given),
-        cmocka_unit_test(too_many_mounts),
+        cmocka_unit_test(trees),
+        cmocka_unit_test(too_many_descriptors),
         cmocka_unit_test(join_order),
         cmocka_unit_test(join_steps),
         cmocka_unit_test(printed),

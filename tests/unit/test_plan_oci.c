@@ -87,13 +87,13 @@ static const struct {
             "hostname rootfs join-network wait,unshare detach-host,network,user exec", false, false, false,
             true },
     { MOUNT ",{\"type\":\"user\"},{\"type\":\"pid\"},{\"type\":\"time\"}" MAPS, "", "",
-            "time-offsets,unshare,propagation rootfs wait exec", false, true, false, false },
+            "time-offsets,propagation,tree,rootfs wait exec", false, true, false, false },
     { MOUNT ",{\"type\":\"user\"},{\"type\":\"pid\"},{\"type\":\"ipc\",\"path\":\"/i\"}" MAPS,
-            ",\"oomScoreAdj\":5", "", "setns,oom-score,map,unshare,fork,propagation rootfs wait exec", true,
-            false, true, false },
+            ",\"oomScoreAdj\":5", "", "setns,oom-score,map,unshare,fork,propagation,tree,rootfs wait exec",
+            true, false, true, false },
     { MOUNT ",{\"type\":\"user\",\"path\":\"/u\"},{\"type\":\"ipc\",\"path\":\"/i\"}", ",\"oomScoreAdj\":5",
-            "", "setns,oom-score,setns,become-root,setns,unshare,propagation rootfs wait exec", false, false,
-            false, false },
+            "", "setns,oom-score,setns,become-root,setns,unshare,propagation,tree,rootfs wait exec", false,
+            false, false, false },
     { MOUNT ",{\"type\":\"pid\",\"path\":\"/p\"}", "", "", "setns,fork,propagation rootfs wait", true, false,
             false, false },
     { MOUNT, ",\"oomScoreAdj\":5", HOOKS,
@@ -118,6 +118,8 @@ static void test_create(void **state)
         assert_int_equal(plan->map_ids, creates[i].map_ids);
         assert_int_equal(plan->maps_late, creates[i].maps_late);
         assert_int_equal(plan->makes_network, creates[i].makes_network);
+        /* Where namespaces are entered first, only the child knows when its mount namespace is there. */
+        assert_int_equal(plan->tells_trees, plan->n_trees > 0 && strstr(creates[i].order, "setns") != NULL);
         free(ops);
         plan_free(plan);
         config_free(config);

@@ -327,14 +327,18 @@ static void test_user_namespace_gets_trees(void **state)
         .namespaces = ",{\"type\":\"user\"}",
         .linux_keys = USER_MAPS };
     PLANNED planned = make_good(&sample);
-    const struct plan_given *given = planned.plan->given;
+    const struct plan_given *trees = planned.plan->trees;
     const struct wire_op *a = on(planned.plan, WIRE_OP_BIND, "/a"), *b = on(planned.plan, WIRE_OP_BIND, "/b");
 
     (void)state;
-    assert_true(given[a->slot].kind == GIVEN_TREE && given[a->slot].flat && !given[a->slot].idmap);
-    assert_int_equal(a->number[3], MS_SLAVE | MS_REC);
-    assert_true(given[b->slot].idmap && given[b->slot].recursive_idmap && !given[b->slot].flat);
-    assert_null(given[b->slot].mappings);
+    assert_int_equal(planned.plan->n_trees, 3);
+    assert_int_equal(planned.plan->ops[find(planned.plan, WIRE_OP_TREE, 0)].number[1],
+            planned.plan->ops[find(planned.plan, WIRE_OP_ROOTFS, 0)].slot);
+    assert_int_equal(planned.plan->ops[find(planned.plan, WIRE_OP_TREE, 1)].number[1], a->slot);
+    assert_int_equal(planned.plan->ops[find(planned.plan, WIRE_OP_TREE, 2)].number[1], b->slot);
+    assert_true(trees[1].flat && !trees[1].idmap && a->number[3] == 0);
+    assert_true(trees[2].idmap && trees[2].recursive_idmap && !trees[2].flat);
+    assert_null(trees[2].mappings);
     assert_int_equal(find(planned.plan, WIRE_OP_SOURCE, 0), -1);
 }
 

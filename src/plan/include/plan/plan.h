@@ -14,7 +14,7 @@
 
 /* A descriptor that the parent has to open before the child is spawned. */
 enum plan_given_kind {
-    GIVEN_TREE, /* a detached copy of the mount tree at `path` (user namespaces: only the parent can reach it) */
+    GIVEN_TREE,      /* a detached copy of the mount tree at `path` */
     GIVEN_NAMESPACE, /* `path` is a namespace file */
     GIVEN_ROOT,      /* the root directory of the container's init */
     GIVEN_CONSOLE,   /* `path` is a pty slave */
@@ -45,11 +45,15 @@ struct lc_plan {
     size_t n_ops, capacity;
     struct plan_given given[PLAN_GIVEN_MAX];
     size_t n_given;
+    struct plan_given *
+            trees; /* GIVEN_TREE, one for each op TREE: copied in the child's mount namespace, when it is there */
+    size_t n_trees;
     uint32_t n_slots, flags;
     uint64_t clone_flags; /* for the spawn itself */
     bool map_ids; /* the parent has to write uid_map and gid_map, before the program of the child runs */
     bool makes_network; /* the parent makes the network namespace while the child mounts, and sends it */
     bool forks;         /* the process is a fork of the spawned child (join, or a pid namespace by path) */
+    bool tells_trees;   /* the child says when it is in its mount namespace: TREE */
     bool maps_late;   /* the user namespace is made by the child itself, after it has joined others: op MAP */
     bool hooks;       /* op HOOKS: PREPARED has to be answered */
     bool waits_start; /* op START: CREATED comes before READY */
@@ -132,6 +136,7 @@ struct plan_request {
     const struct lc_config *config;
     const struct plan_options *options;
     bool user, mount;                   /* new user / mount namespace */
+    bool enters;                        /* ... and of others by path, before a mount namespace can be made */
     bool network_joined, groups_waited; /* the ops for these are in the plan (config.json) */
     struct plan_sources sources;
     int16_t listen, preserved; /* slots of what the parent has open, -1: none */
@@ -168,6 +173,12 @@ bool plan_is_mapped(const struct config_mount *mount);
 int plan_check_mapped(
         const struct plan_request *request, const struct config_mount *mount, struct lc_error **err);
 int16_t plan_give_mount(
+        const struct plan_request *request, const struct config_mount *mount, const char *path);
+/* In a user namespace the child can neither reach everything nor map ids, so the parent copies mount trees for it: within the
+ * child's own mount namespace, where the kernel has locked what is read-only, nosuid, nodev or noexec on the host. */
+bool plan_hands_trees(const struct plan_request *request);
+int16_t plan_hand_rootfs(const struct plan_request *request);
+int16_t plan_hand_mount(
         const struct plan_request *request, const struct config_mount *mount, const char *path);
 /* The first mount from which on none has to do with nodes, links, console and /proc. */
 size_t plan_first_independent(const struct plan_request *request);

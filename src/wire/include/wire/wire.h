@@ -5,6 +5,8 @@
  *   record of intent, lock
  *   clone3(CLONE_VM | namespaces) ---------------------> shares memory until execveat of the sealed image
  *   [uid_map, gid_map] --------------- MAPPED ---------> setresuid(0), execveat         (user namespace only)
+ *                     <---------------------- TREE ----- it has entered a mount namespace of others (such a one only)
+ *   rootfs, sources of binds ----------- TREE ---------> one each: a copy made in its mount namespace (user namespace only)
  *   pid and start files                                  ops: host name, mounts, pivot_root, devices, masks
  *   cgroups, host ends of links        <-- CONSOLE ----- the pty's master, by SCM_RIGHTS      (tty only)
  *                     <-------------------- UNSHARED --- the network namespace is there (user namespace only)
@@ -41,6 +43,7 @@ enum wire_message_type {
     WIRE_CONSOLE,
     WIRE_CHILD,
     WIRE_UNSHARED,
+    WIRE_TREE,
     WIRE_NETWORK,
     WIRE_GROUP,
     WIRE_PLACED,
@@ -89,6 +92,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(DOMAINNAME, "domainname")     /* text0 */                                                              \
     X(PROPAGATION, "propagation")   /* number0 MS_*: of the whole private mount tree */                      \
     X(SOURCE, "source")             /* text0 host path; number0 recursive; number1 slot to fill */           \
+    X(TREE, "tree")                 /* text0 host path; wait for TREE; number0 recursive; number1 slot to fill; number2: say TREE first */ \
     X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1; number0: MS_* it gets in the end */ \
     X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 WIRE_MOUNT_*; of a remount \
                                        number0 also << 32 what is cleared, 2 attributes set, 3 cleared */    \
