@@ -55,6 +55,7 @@ def test_nsinit(box, volume):
     box.config["capabilities_mask"] = []
     box.config["mounts"] = [{"source": volume, "destination": "/v", "writable": True}]
     give_to(box.rootfs, 100000)
+    box.take_manifest()
     check(box.sh(SCRIPT), volume)
 
 
