@@ -129,6 +129,28 @@ LC_API int lc_plan_text(const struct lc_config *config, const struct lc_options 
  * up after a crash first. Since: 0.1 */
 LC_API int lc_state(const char *root, char **ret_json, struct lc_error **err);
 
+/* ---- controlling the container of a root directory (NULL: the working directory) while it lives ----
+ * -ESRCH: none lives there. What these do is what lc_container_kill() and the others do for a container with an id. */
+
+/* The containers of all root directories of the calling user that live now, as a JSON array of what lc_state() gives; "root"
+ * is the directory. The caller frees it. Since: 0.3 */
+LC_API int lc_list(char **ret_json, struct lc_error **err);
+/* Sends a signal to the first process (by pidfd), or, with LC_KILL_ALL in `flags`, to every process. Errors: -ESRCH, -EINVAL,
+ * -EPERM. Since: 0.3 */
+LC_API int lc_kill(const char *root, int signal, unsigned int flags, struct lc_error **err);
+/* Pids of all processes of the container, in the caller's pid namespace. The caller frees *ret_pids. Since: 0.3 */
+LC_API int lc_processes(const char *root, pid_t **ret_pids, size_t *ret_count, struct lc_error **err);
+/* Freezes or thaws all processes; returns when the kernel says that it is done. Errors: -EINVAL (it is paused already, or not),
+ * -ENOTSUP (no group of it can be frozen), -ETIMEDOUT (then it runs on). Since: 0.3 */
+LC_API int lc_pause(const char *root, struct lc_error **err);
+LC_API int lc_resume(const char *root, struct lc_error **err);
+/* Changes limits: all of them, or on failure none. `resources` is a "cgroups" object of container.json here. Since: 0.3 */
+struct lc_update_options;
+LC_API int lc_update(const char *root, const struct lc_update_options *options, struct lc_error **err);
+/* What the container uses now, as lc_container_stats() gives it. What no control group of it counts is summed over its
+ * processes, and listed in "from_processes". The caller frees it. Since: 0.3 */
+LC_API int lc_stats(const char *root, char **ret_json, struct lc_error **err);
+
 struct lc_check_result {
     const char *key; /* "/namespaces/0", "/cgroups/memory", ... */
     bool supported;
@@ -261,9 +283,11 @@ LC_API int lc_container_pause(struct lc_runtime *runtime, const char *id, struct
 LC_API int lc_container_resume(struct lc_runtime *runtime, const char *id, struct lc_error **err);
 
 struct lc_update_options {
-    size_t size;           /* sizeof(struct lc_update_options) */
-    const char *resources; /* JSON text of an OCI linux.resources object; what it does not name stays */
-    const char *name;      /* its file, for messages */
+    size_t size; /* sizeof(struct lc_update_options) */
+    /* JSON text: an OCI linux.resources object (lc_container_update), or a "cgroups" object of container.json (lc_update); what it
+     * does not name stays */
+    const char *resources;
+    const char *name;                                      /* its file, for messages */
     const char *l3_cache_schema, *memory_bandwidth_schema; /* for resctrl, or NULL */
 };
 /* Changes limits of a created or running container: all of them, or on failure none. Since: 0.2 */

@@ -17,6 +17,8 @@ static const char *const probes[CGROUP_CONTROLLER_MAX_][2] = {
     [CGROUP_NET_CLS] = { "net_cls.classid", NULL },
     [CGROUP_NET_PRIO] = { "net_prio.ifpriomap", NULL },
     [CGROUP_RDMA] = { "rdma.max", "rdma.max" },
+    [CGROUP_MISC] = { "misc.current", "misc.current" },
+    [CGROUP_DMEM] = { NULL, "dmem.current" },
     [CGROUP_FREEZER] = { "freezer.state", NULL },
     [CGROUP_CPUACCT] = { "cpuacct.usage", NULL },
 };

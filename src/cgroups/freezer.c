@@ -37,6 +37,11 @@ static const struct cgroup_group *freezer_group(const struct cgroup_set *set)
     return found;
 }
 
+bool cgroup_can_freeze(const struct cgroup_set *set)
+{
+    return freezer_group(set) != NULL;
+}
+
 int cgroup_frozen(const struct cgroup_set *set)
 {
     const struct cgroup_group *group = freezer_group(set);

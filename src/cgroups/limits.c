@@ -198,7 +198,7 @@ bool cgroup_swap_follows(const struct config_cgroups *cgroups)
 {
     const struct config_number *memory = &cgroups->limits[LIMIT_MEMORY];
 
-    return memory->set && (!cgroups->oci || memory->value < 0);
+    return memory->set && (!(cgroups->oci || cgroups->changes) || memory->value < 0);
 }
 
 int cgroup_limit_file(const struct config_cgroups *cgroups, enum config_limit limit, int version, char *file,

@@ -8,6 +8,8 @@
 
 struct stats {
     struct buffer *out;
+    const struct cgroup_rest *rest;   /* what no group counts */
+    uint32_t taken;                   /* CGROUP_BIT(): what has been taken from there */
     const struct cgroup_group *group; /* that is read from now; NULL: none */
     bool comma;                       /* something stands before the next member */
 };
@@ -21,8 +23,10 @@ bool stats_file(struct stats *stats, const char *name, const char *file);
 bool stats_read(const struct cgroup_group *group, const char *file, uint64_t *ret);
 /* The number behind a word at the start of a line. */
 bool stats_word(const char *text, const char *word, uint64_t *ret);
-/* Every "word number" line as a member. */
+/* Every "word number" line as a member; a "max" is no number. */
 void stats_words(struct stats *stats, const char *text);
+/* The same of a file, as an object; nothing where there is no such file. */
+void stats_words_file(struct stats *stats, const char *name, const char *file);
 /* "1 2 3" or "0-2,4" as an array. */
 void stats_array(struct stats *stats, const char *name, const char *text, bool ranges);
 /* PSI: {"some": {...}, "full": {...}} */
@@ -35,5 +39,8 @@ void stats_memory_v1(struct stats *stats);
 void stats_memory_v2(struct stats *stats);
 void stats_blkio_v1(struct stats *stats);
 void stats_blkio_v2(struct stats *stats);
+/* hugetlb, rdma, misc and dmem, which are alike in both versions. */
+void stats_hugetlb(const struct cgroup_set *set, struct stats *stats);
+void stats_devices(const struct cgroup_set *set, struct stats *stats);
 
 #endif

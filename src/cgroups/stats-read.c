@@ -85,7 +85,7 @@ void stats_words(struct stats *stats, const char *text)
         char name[64];
         size_t length = strcspn(line, " \n");
 
-        if (line[length] == ' ' && length < sizeof(name)) {
+        if (line[length] == ' ' && length < sizeof(name) && strncmp(line + length, " max", 4) != 0) {
             memcpy(name, line, length);
             name[length] = '\0';
             stats_number(stats, name, strtoull(line + length, NULL, 10));
@@ -93,6 +93,17 @@ void stats_words(struct stats *stats, const char *text)
         line += strcspn(line, "\n");
         line += *line == '\n';
     }
+}
+
+void stats_words_file(struct stats *stats, const char *name, const char *file)
+{
+    CLEAN_FREE char *text = NULL;
+
+    if (stats->group == NULL || cgroup_read_file(stats->group, file, &text) < 0)
+        return;
+    stats_open(stats, name);
+    stats_words(stats, text);
+    stats_close(stats);
 }
 
 void stats_array(struct stats *stats, const char *name, const char *text, bool ranges)

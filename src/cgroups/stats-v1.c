@@ -35,6 +35,14 @@ static void usage(struct stats *stats)
     CLEAN_FREE char *text = NULL;
 
     stats_open(stats, "usage");
+    if (stats->group == NULL && stats->rest->known) {
+        stats_number(stats, "total", stats->rest->user + stats->rest->kernel);
+        stats_number(stats, "kernel", stats->rest->kernel);
+        stats_number(stats, "user", stats->rest->user);
+        stats_close(stats);
+        stats->taken |= CGROUP_BIT(CGROUP_CPU);
+        return;
+    }
     if (!stats_file(stats, "total", "cpuacct.usage"))
         stats_number(stats, "total", 0);
     if (stats->group != NULL && cgroup_read_file(stats->group, "cpuacct.usage_percpu", &text) == 0)
@@ -63,7 +71,7 @@ void stats_cpu_v1(const struct cgroup_set *set, struct stats *stats)
     stats_open(stats, "throttling");
     if (cpu != NULL && cgroup_read_file(cpu, "cpu.stat", &text) == 0) {
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-            if (stats_word(text, rows[i][1], &number) && number > 0)
+            if (stats_word(text, rows[i][1], &number))
                 stats_number(stats, rows[i][0], number);
     }
     stats_close(stats);
@@ -108,6 +116,8 @@ void stats_memory_v1(struct stats *stats)
         stats_open(stats, "events");
         /* Not by the kernel's name: people look for that in the lines of `events`, and mean the event. */
         stats_number(stats, "killed", number);
+        if (stats_word(control, "under_oom", &number))
+            stats_number(stats, "waiting", number);
         stats_close(stats);
     }
     stats_close(stats);

@@ -8,12 +8,11 @@
 #include <string.h>
 
 /* v2 counts in microseconds, the members are nanoseconds. */
-static void microseconds(
-        struct stats *stats, const char *name, const char *text, const char *word, bool always)
+static void microseconds(struct stats *stats, const char *name, const char *text, const char *word)
 {
-    uint64_t number = 0;
+    uint64_t number;
 
-    if ((stats_word(text, word, &number) && number > 0) || always)
+    if (stats_word(text, word, &number))
         stats_number(stats, name, number * 1000);
 }
 
@@ -21,7 +20,7 @@ static void count(struct stats *stats, const char *name, const char *text, const
 {
     uint64_t number;
 
-    if (stats_word(text, word, &number) && number > 0)
+    if (stats_word(text, word, &number))
         stats_number(stats, name, number);
 }
 
@@ -32,19 +31,23 @@ void stats_cpu_v2(struct stats *stats)
     stats_open(stats, "cpu");
     if (cgroup_read_file(stats->group, "cpu.stat", &text) == 0) {
         stats_open(stats, "usage");
-        microseconds(stats, "total", text, "usage_usec", true);
-        microseconds(stats, "kernel", text, "system_usec", true);
-        microseconds(stats, "user", text, "user_usec", true);
+        microseconds(stats, "total", text, "usage_usec");
+        microseconds(stats, "kernel", text, "system_usec");
+        microseconds(stats, "user", text, "user_usec");
         stats_close(stats);
         stats_open(stats, "throttling");
         count(stats, "periods", text, "nr_periods");
         count(stats, "throttledPeriods", text, "nr_throttled");
-        microseconds(stats, "throttledTime", text, "throttled_usec", false);
+        microseconds(stats, "throttledTime", text, "throttled_usec");
         count(stats, "bursts", text, "nr_bursts");
-        microseconds(stats, "burstTime", text, "burst_usec", false);
+        microseconds(stats, "burstTime", text, "burst_usec");
+        stats_close(stats);
+        stats_open(stats, "raw");
+        stats_words(stats, text);
         stats_close(stats);
     }
     stats_pressure(stats, "psi", "cpu.pressure");
+    stats_pressure(stats, "psiIrq", "irq.pressure");
     stats_close(stats);
 }
 
@@ -67,13 +70,29 @@ static void memory_part(struct stats *stats, const char *name, const char *prefi
     stats_close(stats);
 }
 
-void stats_memory_v2(struct stats *stats)
+/* Not "oom_kill": people look for "oom" in the lines of `events`, and mean the event. */
+static void memory_events(struct stats *stats, const char *name, const char *file)
 {
-    /* Not "oom_kill": people look for "oom" in the lines of `events`, and mean the event. */
     static const struct {
         const char *kernel, *ours;
-    } names[] = { { "low", "low" }, { "high", "high" }, { "max", "max" }, { "oom_kill", "killed" } };
-    CLEAN_FREE char *text = NULL, *events = NULL;
+    } names[] = { { "low", "low" }, { "high", "high" }, { "max", "max" }, { "oom", "outOfMemory" },
+        { "oom_kill", "killed" }, { "oom_group_kill", "groupKilled" },
+        { "sock_throttled", "sockThrottled" } };
+    CLEAN_FREE char *events = NULL;
+    uint64_t number;
+
+    if (cgroup_read_file(stats->group, file, &events) < 0)
+        return;
+    stats_open(stats, name);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (stats_word(events, names[i].kernel, &number))
+            stats_number(stats, names[i].ours, number);
+    stats_close(stats);
+}
+
+void stats_memory_v2(struct stats *stats)
+{
+    CLEAN_FREE char *text = NULL;
     uint64_t number = 0;
 
     stats_open(stats, "memory");
@@ -94,20 +113,17 @@ void stats_memory_v2(struct stats *stats)
     if (text != NULL)
         stats_words(stats, text);
     stats_close(stats);
-    stats_open(stats, "events");
-    (void)cgroup_read_file(stats->group, "memory.events", &events);
-    for (size_t i = 0; events != NULL && i < ARRAY_SIZE(names); i++)
-        if (stats_word(events, names[i].kernel, &number))
-            stats_number(stats, names[i].ours, number);
-    stats_close(stats);
+    memory_events(stats, "events", "memory.events");
+    memory_events(stats, "eventsLocal", "memory.events.local");
+    stats_words_file(stats, "swapEvents", "memory.swap.events");
     stats_pressure(stats, "psi", "memory.pressure");
     stats_close(stats);
 }
 
 /* io.stat: "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0" */
-static void io_list(struct stats *stats, const char *name, const char *text, const char *const keys[2])
+static void io_list(struct stats *stats, const char *name, const char *text, const char *const keys[3])
 {
-    static const char *const ops[] = { "Read", "Write" };
+    static const char *const ops[] = { "Read", "Write", "Discard" };
     bool first = true;
 
     for (const char *line = text; *line != '\0'; line += *line == '\n') {
@@ -115,7 +131,8 @@ static void io_list(struct stats *stats, const char *name, const char *text, con
         CLEAN_FREE char *one = strndup(line, length);
         unsigned major, minor;
 
-        for (size_t i = 0; one != NULL && i < 2 && sscanf(one, "%u:%u ", &major, &minor) == 2; i++) {
+        for (size_t i = 0; one != NULL && i < ARRAY_SIZE(ops) && sscanf(one, "%u:%u ", &major, &minor) == 2;
+                i++) {
             const char *at = strstr(one, keys[i]);
 
             if (at == NULL)
@@ -135,8 +152,9 @@ static void io_list(struct stats *stats, const char *name, const char *text, con
 
 void stats_blkio_v2(struct stats *stats)
 {
-    static const char *const bytes[] = { " rbytes=", " wbytes=" }, *const operations[] = { " rios=",
-        " wios=" };
+    static const char *const bytes[] = { " rbytes=", " wbytes=", " dbytes=" }, *const operations[] = {
+        " rios=", " wios=", " dios="
+    };
     CLEAN_FREE char *text = NULL;
 
     if (cgroup_read_file(stats->group, "io.stat", &text) == 0) {

@@ -3,18 +3,30 @@
 
 #include <base/util.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+
+/* The core of v2 counts time also where the controller is not on. */
+static const struct cgroup_group *core(const struct cgroup_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->groups[i].v2)
+            return &set->groups[i];
+    }
+    return NULL;
+}
+
+bool cgroup_counts_all(const struct cgroup_set *set)
+{
+    return (cgroup_find(set, CGROUP_CPUACCT) != NULL || core(set) != NULL) &&
+           cgroup_find(set, CGROUP_MEMORY) != NULL && cgroup_find(set, CGROUP_PIDS) != NULL;
+}
 
 static void cpu(const struct cgroup_set *set, struct stats *stats)
 {
     stats->group = cgroup_find(set, CGROUP_CPU);
-    for (size_t i = 0; stats->group == NULL && i < set->count; i++) {
-        /* The core of v2 counts time also where the controller is not on. */
-        if (set->groups[i].v2 && cgroup_find(set, CGROUP_CPUACCT) == NULL)
-            stats->group = &set->groups[i];
-    }
+    if (stats->group == NULL && cgroup_find(set, CGROUP_CPUACCT) == NULL)
+        stats->group = core(set);
     if (stats->group != NULL && stats->group->v2)
         stats_cpu_v2(stats);
     else
@@ -51,6 +63,12 @@ static void memory(const struct cgroup_set *set, struct stats *stats)
     stats->group = cgroup_find(set, CGROUP_MEMORY);
     if (stats->group == NULL) {
         stats_open(stats, "memory");
+        if (stats->rest->known) {
+            stats_open(stats, "usage");
+            stats_number(stats, "usage", stats->rest->resident);
+            stats_close(stats);
+            stats->taken |= CGROUP_BIT(CGROUP_MEMORY);
+        }
         stats_close(stats);
     } else if (stats->group->v2) {
         stats_memory_v2(stats);
@@ -65,11 +83,15 @@ static void pids(const struct cgroup_set *set, struct stats *stats)
 
     stats->group = cgroup_find(set, CGROUP_PIDS);
     stats_open(stats, "pids");
-    (void)stats_file(stats, "current", "pids.current");
+    if (!stats_file(stats, "current", "pids.current") && stats->rest->known) {
+        stats_number(stats, "current", stats->rest->pids);
+        stats->taken |= CGROUP_BIT(CGROUP_PIDS);
+    }
     /* runc's 0 is "no limit". */
     if (stats_read(stats->group, "pids.max", &limit) && limit != UINT64_MAX)
         stats_number(stats, "limit", limit);
     (void)stats_file(stats, "peak", "pids.peak");
+    stats_words_file(stats, "events", "pids.events");
     stats_close(stats);
 }
 
@@ -84,63 +106,28 @@ static void blkio(const struct cgroup_set *set, struct stats *stats)
     stats_close(stats);
 }
 
-static void hugepages(struct stats *stats, const char *size)
+/* Which sections are sums over processes: those do not know of processes that have ended unseen. */
+static void from_processes(struct stats *stats)
 {
-    bool v2 = stats->group->v2;
-    char file[96];
-    CLEAN_FREE char *events = NULL;
-    uint64_t failed = 0;
+    static const enum cgroup_controller controllers[] = { CGROUP_CPU, CGROUP_MEMORY, CGROUP_PIDS };
+    const char *comma = "";
 
-    stats_open(stats, size);
-    (void)snprintf(file, sizeof(file), "hugetlb.%s.%s", size, v2 ? "current" : "usage_in_bytes");
-    (void)stats_file(stats, "usage", file);
-    (void)snprintf(file, sizeof(file), "hugetlb.%s.max_usage_in_bytes", size);
-    if (!v2)
-        (void)stats_file(stats, "max", file);
-    (void)snprintf(file, sizeof(file), "hugetlb.%s.%s", size, v2 ? "events" : "failcnt");
-    if (!v2) {
-        (void)stats_file(stats, "failcnt", file);
-    } else {
-        if (cgroup_read_file(stats->group, file, &events) == 0)
-            (void)stats_word(events, "max", &failed);
-        stats_number(stats, "failcnt", failed);
+    if (stats->taken == 0)
+        return;
+    stats_name(stats, "from_processes");
+    buffer_text(stats->out, "[");
+    for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
+        if ((stats->taken & CGROUP_BIT(controllers[i])) == 0)
+            continue;
+        buffer_printf(stats->out, "%s\"%s\"", comma, cgroup_controller_name(controllers[i], true));
+        comma = ",";
     }
-    stats_close(stats);
+    buffer_text(stats->out, "]");
 }
 
-/* The page sizes are in the names of the files. */
-static void hugetlb(const struct cgroup_set *set, struct stats *stats)
+int cgroup_stats_json(const struct cgroup_set *set, const struct cgroup_rest *rest, struct buffer *out)
 {
-    const char *suffix;
-    struct dirent *entry;
-    DIR *directory = NULL;
-
-    stats->group = cgroup_find(set, CGROUP_HUGETLB);
-    stats_open(stats, "hugetlb");
-    if (stats->group != NULL)
-        directory = opendir(stats->group->path);
-    suffix = stats->group != NULL && stats->group->v2 ? ".max" : ".limit_in_bytes";
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        char size[32];
-        size_t length;
-
-        if (strncmp(entry->d_name, "hugetlb.", strlen("hugetlb.")) != 0)
-            continue;
-        length = strcspn(entry->d_name + strlen("hugetlb."), ".");
-        if (length >= sizeof(size) || strcmp(entry->d_name + strlen("hugetlb.") + length, suffix) != 0)
-            continue;
-        memcpy(size, entry->d_name + strlen("hugetlb."), length);
-        size[length] = '\0';
-        hugepages(stats, size);
-    }
-    if (directory != NULL)
-        (void)closedir(directory);
-    stats_close(stats);
-}
-
-int cgroup_stats_json(const struct cgroup_set *set, const char *network, struct buffer *out)
-{
-    struct stats stats = { .out = out };
+    struct stats stats = { .out = out, .rest = rest };
 
     stats_open(&stats, NULL);
     cpu(set, &stats);
@@ -148,11 +135,13 @@ int cgroup_stats_json(const struct cgroup_set *set, const char *network, struct 
     memory(set, &stats);
     pids(set, &stats);
     blkio(set, &stats);
-    hugetlb(set, &stats);
+    stats_hugetlb(set, &stats);
+    stats_devices(set, &stats);
     stats_open(&stats, "intel_rdt");
     stats_close(&stats);
     stats_name(&stats, "network_interfaces");
-    buffer_text(out, network != NULL ? network : "null");
+    buffer_text(out, rest->network != NULL ? rest->network : "null");
+    from_processes(&stats);
     stats_close(&stats);
     return out->failed ? -ENOMEM : 0;
 }

@@ -332,7 +332,7 @@ int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroup
 
     for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
         update.fds[i] = -EBADF;
-    update.wanted.oci = true;
+    update.wanted.changes = true;
     r = check_limits(&update);
     if (r == 0)
         r = check_usage(&update);

@@ -49,19 +49,22 @@ static void read_limit(struct reader *reader, const struct node *node, void *tar
     enum config_limit limit = 0;
     char expected[96], top[40] = "up";
     int64_t value;
+    bool unlimited;
 
     while (strcmp(config_limit_keys[limit], node->key) != 0)
         limit++;
     value = json_integer_value(node->json);
+    /* A limit of memory that stands in the file is taken away by taking it out; a living one by -1. */
+    unlimited = ranges[limit].unlimited || (reader->update && ranges[limit].max == INT64_MAX);
     if (json_is_integer(node->json) && ((value >= ranges[limit].min && value <= ranges[limit].max) ||
-                                               value == 0 || (value == -1 && ranges[limit].unlimited))) {
+                                               value == 0 || (value == -1 && unlimited))) {
         cgroups->limits[limit] = (struct config_number){ .set = value != 0, .value = value };
         return;
     }
     if (ranges[limit].max != INT64_MAX)
         (void)snprintf(top, sizeof(top), "to %lld", (long long)ranges[limit].max);
     (void)snprintf(expected, sizeof(expected), "an integer from %lld %s, or 0 for none%s",
-            (long long)ranges[limit].min, top, ranges[limit].unlimited ? ", or -1 for unlimited" : "");
+            (long long)ranges[limit].min, top, unlimited ? ", or -1 for unlimited" : "");
     complain_expected(reader, node, expected);
 }
 
@@ -311,4 +314,19 @@ void read_cgroups(struct reader *reader, const struct node *node, void *target)
     read_object(reader, node, keys, ARRAY_SIZE(keys), &config->cgroups);
     if (reader->complaints == before)
         check_cgroups(reader, node, &config->cgroups);
+}
+
+void read_limits_only(struct reader *reader, const struct node *node, void *target)
+{
+    static const char *const fixed[] = { "parent", "name", "device_access", "devices", "driver",
+        "unit_properties" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+        struct node member = node_member(node, fixed[i]);
+
+        if (member.json != NULL)
+            complain_key(reader, &member, NULL, "\"%s\" cannot change while the container lives", fixed[i]);
+    }
+    if (reader->complaints == 0)
+        read_object(reader, node, keys, ARRAY_SIZE(keys), target);
 }

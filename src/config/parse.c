@@ -114,6 +114,45 @@ int config_parse(const char *text, size_t length, const char *file, const struct
     return 0;
 }
 
+int config_parse_part(struct reader *reader, const char *text, size_t length, const char *file,
+        read_function read, struct arena *arena, struct config_cgroups *ret)
+{
+    const struct error_site no_memory = { .stage = "config", .file = file, .errnum = ENOMEM };
+    struct lc_config config = { .arena = *arena,
+        .file = file,
+        .text = text,
+        .length = length,
+        .cgroups = { .present = true, .oci = reader->oci } };
+    int r = config_check_length(text, length, file, reader->err);
+    json_t *tree;
+
+    if (r < 0)
+        return r;
+    reader->config = &config;
+    tree = syntax_load(reader);
+    if (tree != NULL) {
+        struct node top = { .json = tree };
+
+        read(reader, &top, &config.cgroups);
+    }
+    json_decref(tree);
+    *arena = config.arena;
+    if (reader->no_memory)
+        return error_raise(reader->err, &no_memory, NULL);
+    if (reader->complaints > 0)
+        return -EINVAL;
+    *ret = config.cgroups;
+    return 0;
+}
+
+int config_parse_limits(const char *text, size_t length, const char *file, struct arena *arena,
+        struct config_cgroups *ret, struct lc_error **err)
+{
+    struct reader reader = { .err = err, .update = true };
+
+    return config_parse_part(&reader, text, length, file, read_limits_only, arena, ret);
+}
+
 void config_free(struct lc_config *config)
 {
     if (config == NULL)

@@ -1,5 +1,5 @@
 /* The public functions: thin, so that the rooms behind them can change. */
-#include "container.h"
+#include "control.h"
 
 #include <base/util.h>
 #include <security/apparmor.h>
@@ -319,7 +319,7 @@ int lc_state(const char *root, char **ret_json, struct lc_error **err)
     if (r == 0)
         r = container_settle(&container, err);
     if (r >= 0) {
-        text = record_format(&container, r > 0 ? "running" : "stopped");
+        text = record_format(&container, r > 0 ? status_name(container_status(&container)) : "stopped");
         r = text != NULL ? 0 : error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
     }
     container_close(&container);

@@ -25,6 +25,8 @@ int identity_read(pid_t pid, struct identity *ret);
 bool identity_runs(const struct identity *identity);
 /* A pidfd of exactly this process, or -ESRCH when it has ended. */
 int identity_open(const struct identity *identity);
+/* /proc/PID/stat behind the command name, in `text`: field 3 and on. NULL: there is no such process. */
+char *process_stat(pid_t pid, char *text, size_t size);
 /* Signals 1..31 that the calling process ignores, bit N-1. */
 uint32_t signals_ignored(void);
 bool identity_alive(const struct identity *identity);
@@ -44,6 +46,7 @@ struct record_oci {
 /* What is known of a container, kept in the state directory: written before the first side effect. */
 struct record {
     struct identity owner, init; /* owner: who started it and cleans up */
+    char *root;                  /* as it was called when the record was written; only read */
     uint32_t namespaces;         /* own ones, NAMESPACE_BIT() */
     bool foreign_network;
     /* Without a pid namespace and without a group its processes are found by one of their own namespaces. */
@@ -78,6 +81,8 @@ void container_unlock(struct container *container);
 int record_write(struct container *container, struct lc_error **err);
 /* 0: container->record is filled; 1: there is none. */
 int record_read(struct container *container, struct lc_error **err);
+/* The same from this descriptor of it, without a lock: a record that is being written is waited for. -EBADMSG: damaged. */
+int record_load(struct container *container, int fd);
 void record_done(struct record *record);
 /* The record as one JSON object. NULL when out of memory. */
 char *record_format(const struct container *container, const char *status);

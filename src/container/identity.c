@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* /proc/PID/stat behind the command name: field 3 and on. */
-static char *read_stat(pid_t pid, char *text, size_t size)
+char *process_stat(pid_t pid, char *text, size_t size)
 {
     char path[64], *field;
     CLEAN_FD int fd = -EBADF;
@@ -29,7 +28,7 @@ static char *read_stat(pid_t pid, char *text, size_t size)
 /* Number `wanted` of the fields of /proc/PID/stat. */
 static int read_field(pid_t pid, int wanted, unsigned long long *ret)
 {
-    char text[1024], *field = read_stat(pid, text, sizeof(text));
+    char text[1024], *field = process_stat(pid, text, sizeof(text));
 
     for (int number = 3; field != NULL && number < wanted; number++) {
         field = strchr(field, ' ');
@@ -67,7 +66,7 @@ bool identity_alive(const struct identity *identity)
 
 bool identity_runs(const struct identity *identity)
 {
-    char text[1024], *field = identity_alive(identity) ? read_stat(identity->pid, text, sizeof(text)) : NULL;
+    char text[1024], *field = identity_alive(identity) ? process_stat(identity->pid, text, sizeof(text)) : NULL;
 
     return field != NULL && *field != 'Z' && *field != 'X';
 }

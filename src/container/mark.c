@@ -68,7 +68,15 @@ static bool look(pid_t pid, const char *mark, struct stat *ret)
     return stat(path, ret) == 0;
 }
 
-static size_t kill_round(const struct record *record, DIR *proc)
+bool mark_is_on(const struct container *container, pid_t pid)
+{
+    const struct record *record = &container->record;
+    struct stat st;
+
+    return look(pid, record->mark, &st) && st.st_dev == record->mark_dev && st.st_ino == record->mark_ino;
+}
+
+static size_t kill_round(const struct container *container, DIR *proc)
 {
     struct dirent *entry;
     size_t found = 0;
@@ -76,10 +84,8 @@ static size_t kill_round(const struct record *record, DIR *proc)
     rewinddir(proc);
     while ((entry = readdir(proc)) != NULL) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        struct stat st;
 
-        if (pid <= 1 || pid == getpid() || !look(pid, record->mark, &st) || st.st_dev != record->mark_dev ||
-                st.st_ino != record->mark_ino)
+        if (pid <= 1 || pid == getpid() || !mark_is_on(container, pid))
             continue;
         found++;
         (void)kill(pid, SIGKILL);
@@ -89,20 +95,17 @@ static size_t kill_round(const struct record *record, DIR *proc)
 
 void mark_kill(const struct container *container, int timeout_ms)
 {
-    const struct record *record = &container->record;
-    struct stat own;
     DIR *proc;
 
     if (container->mark_fd < 0)
         return;
     /* Never by a mark that we carry ourselves. */
-    if (look(getpid(), record->mark, &own) && own.st_dev == record->mark_dev &&
-            own.st_ino == record->mark_ino)
+    if (mark_is_on(container, getpid()))
         return;
     proc = opendir("/proc");
     if (proc == NULL)
         return;
-    for (int i = 0; i < timeout_ms && kill_round(record, proc) > 0; i++)
+    for (int i = 0; i < timeout_ms && kill_round(container, proc) > 0; i++)
         (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     (void)closedir(proc);
 }

@@ -9,6 +9,8 @@
 void mark_take(struct container *container);
 /* After a crash: only while that process still holds the namespace. */
 void mark_retake(struct container *container);
+/* Whether this process carries it; to be believed while the container's first process lives. */
+bool mark_is_on(const struct container *container, pid_t pid);
 /* Kills every process that carries the mark, until none is left or the time is up. Without a held mark: nothing. */
 void mark_kill(const struct container *container, int timeout_ms);
 

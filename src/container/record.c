@@ -275,6 +275,8 @@ int record_parse(const char *text, struct record *record)
         r = parse_mark(json_object_get(top, "mark"), record);
     if (r == 0)
         r = parse_oci(top, &record->oci);
+    if (r == 0)
+        r = parse_string(top, "root", false, &record->root);
     record->foreign_network = json_is_true(json_object_get(top, "foreign_network"));
     json_decref(top);
     return r;
@@ -284,6 +286,7 @@ void record_done(struct record *record)
 {
     cgroup_set_done(&record->groups);
     free(record->links);
+    free(record->root);
     free(record->oci.bundle);
     free(record->oci.rootfs);
     free(record->oci.version);

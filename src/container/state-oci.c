@@ -150,19 +150,3 @@ int lc_container_list(struct lc_runtime *runtime, char **ret_json, struct lc_err
     *ret_json = buffer_take_text(&out);
     return *ret_json != NULL ? 0 : error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
 }
-
-int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
-        struct lc_error **err)
-{
-    struct container container;
-    int r = oci_open(runtime, id, &container, err);
-
-    if (r < 0)
-        return r;
-    r = cgroup_processes(&container.record.groups, ret_pids, ret_count);
-    if (r < 0)
-        r = error_raise(
-                err, &(struct error_site){ .stage = "state", .op = "cgroup.procs", .errnum = -r }, NULL);
-    container_close(&container);
-    return r;
-}

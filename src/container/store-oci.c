@@ -16,7 +16,7 @@
 #define CONFIG_MAX ((off_t)4 << 20)
 /* No read or write ever goes there: the byte is only a name for the lock of "created". */
 #define CREATED_BYTE ((off_t)1 << 40)
-#define READ_TRIES 50
+#define OPEN_TRIES 50
 #define LOCK_TRIES 5
 
 static int fail(struct lc_error **err, const char *call, const char *object, int errnum)
@@ -124,34 +124,6 @@ int record_write_oci(struct container *container, struct lc_error **err)
     return 0;
 }
 
-/* All of the record; a writer may be at it just now. 1: there is none yet. */
-static int read_record(struct container *container, int fd)
-{
-    struct stat st;
-    int r = -EBADMSG;
-
-    for (int i = 0; i < READ_TRIES && r == -EBADMSG; i++) {
-        CLEAN_FREE char *text = NULL;
-        ssize_t got;
-
-        record_done(&container->record);
-        if (fstat(fd, &st) < 0)
-            return -errno;
-        if (st.st_size == 0)
-            return 1;
-        text = calloc(1, (size_t)(st.st_size < RECORD_MAX ? st.st_size : RECORD_MAX) + 1);
-        if (text == NULL)
-            return -ENOMEM;
-        got = pread(fd, text, (size_t)(st.st_size < RECORD_MAX ? st.st_size : RECORD_MAX), 0);
-        r = got > 0 ? record_parse(text, &container->record) : -EBADMSG;
-        if (r == 0 && !container->record.oci.present)
-            r = -EBADMSG;
-        if (r == -EBADMSG)
-            (void)usleep(1000);
-    }
-    return r;
-}
-
 static int missing(const char *id, struct lc_error **err)
 {
     return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOENT },
@@ -161,8 +133,10 @@ static int missing(const char *id, struct lc_error **err)
 /* 1 (from reading): create was killed before it wrote anything, or is just beginning. */
 static int finish_open(struct container *container, int fd, struct lc_error **err)
 {
-    int r = fd < 0 && errno != ENOENT ? -errno : fd < 0 ? 1 : read_record(container, fd);
+    int r = fd < 0 && errno != ENOENT ? -errno : fd < 0 ? 1 : record_load(container, fd);
 
+    if (r == 0 && !container->record.oci.present)
+        r = -EBADMSG;
     container->record.oci.present = true;
     if (r >= 0)
         return r;
@@ -180,7 +154,7 @@ static int open_state(const struct container *container)
 {
     int fd = -1;
 
-    for (int i = 0; i < READ_TRIES && fd < 0; i++) {
+    for (int i = 0; i < OPEN_TRIES && fd < 0; i++) {
         fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno != ENOENT)
             break;

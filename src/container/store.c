@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define READ_TRIES 50
+
 static void state_path(char *path, size_t size)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -172,6 +174,32 @@ int record_write(struct container *container, struct lc_error **err)
                         .errnum = errno },
                 NULL);
     return 0;
+}
+
+/* A writer may be at it just now. */
+int record_load(struct container *container, int fd)
+{
+    struct stat st;
+    int r = -EBADMSG;
+
+    for (int i = 0; i < READ_TRIES && r == -EBADMSG; i++) {
+        CLEAN_FREE char *text = NULL;
+        ssize_t got;
+
+        record_done(&container->record);
+        if (fstat(fd, &st) < 0)
+            return -errno;
+        if (st.st_size == 0)
+            return 1;
+        text = calloc(1, (size_t)(st.st_size < RECORD_MAX ? st.st_size : RECORD_MAX) + 1);
+        if (text == NULL)
+            return -ENOMEM;
+        got = pread(fd, text, (size_t)(st.st_size < RECORD_MAX ? st.st_size : RECORD_MAX), 0);
+        r = got > 0 ? record_parse(text, &container->record) : -EBADMSG;
+        if (r == -EBADMSG)
+            (void)usleep(1000);
+    }
+    return r;
 }
 
 int record_read(struct container *container, struct lc_error **err)

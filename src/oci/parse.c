@@ -226,30 +226,7 @@ int oci_load(int bundle_fd, const char *bundle, struct lc_config **ret, struct l
 int oci_parse_resources(const char *text, size_t length, const char *file, struct arena *arena,
         struct config_cgroups *ret, struct lc_error **err)
 {
-    const struct error_site no_memory = { .stage = "config", .file = file, .errnum = ENOMEM };
-    struct lc_config config = { .arena = *arena,
-        .file = file,
-        .text = text,
-        .length = length,
-        .cgroups = { .present = true, .oci = true } };
-    struct reader reader = { .config = &config, .err = err, .lenient = true, .oci = true, .update = true };
-    int r = config_check_length(text, length, file, err);
-    json_t *tree;
+    struct reader reader = { .err = err, .lenient = true, .oci = true, .update = true };
 
-    if (r < 0)
-        return r;
-    tree = syntax_load(&reader);
-    if (tree != NULL) {
-        struct node top = { .json = tree };
-
-        read_resources(&reader, &top, &config.cgroups);
-    }
-    json_decref(tree);
-    *arena = config.arena;
-    if (reader.no_memory)
-        return error_raise(err, &no_memory, NULL);
-    if (reader.complaints > 0)
-        return -EINVAL;
-    *ret = config.cgroups;
-    return 0;
+    return config_parse_part(&reader, text, length, file, read_resources, arena, ret);
 }

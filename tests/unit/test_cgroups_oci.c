@@ -529,7 +529,7 @@ static void test_stats(void **state)
     set_limit(&config.cgroups, LIMIT_PIDS, 20);
     must(make(&config, &set, &err), &err);
     pid = inmate(&set);
-    assert_int_equal(cgroup_stats_json(&set, NULL, &out), 0);
+    assert_int_equal(cgroup_stats_json(&set, &(struct cgroup_rest){ 0 }, &out), 0);
     text = buffer_take_text(&out);
     assert_non_null(text);
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)

@@ -97,10 +97,19 @@ int cgroup_open_entry(const struct cgroup_group *group, struct lc_error **err);
 int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroups *resources,
         const struct log *log, struct lc_error **err);
 
+/* What no group of the container counts, from its processes, and what no group ever counts. */
+struct cgroup_rest {
+    bool known;                        /* the numbers are */
+    uint64_t user, kernel, resident; /* nanoseconds; bytes */
+    size_t pids;
+    const char *network; /* the JSON of network_interfaces; NULL: null */
+};
+/* Do the groups count time, memory and processes? Then the numbers of cgroup_rest are not looked at. */
+bool cgroup_counts_all(const struct cgroup_set *set);
 /* Appends the `data` object of `runc events --stats`, with its member names, and more where the kernel has more (memory.events,
- * PSI). `network`: the JSON of network_interfaces; NULL: null. Needs no more of the set than paths. */
+ * PSI); "from_processes" lists what stands there from `rest`. Needs no more of the set than paths. */
 struct buffer;
-int cgroup_stats_json(const struct cgroup_set *set, const char *network, struct buffer *out);
+int cgroup_stats_json(const struct cgroup_set *set, const struct cgroup_rest *rest, struct buffer *out);
 
 /* Told when a process of the container is killed for want of memory. The fd is readable (v1: an eventfd, POLLIN) or has
  * POLLPRI (v2: memory.events); -ENOENT: no memory controller. cgroup_oom_take: after poll; v1: events since the last
@@ -113,6 +122,8 @@ int64_t cgroup_oom_killed(const struct cgroup_set *set);
 /* Stops every process of the container (v1 freezer, v2 cgroup.freeze) and waits until all have stopped, or lets them go
  * on. On failure, also after timeout_ms, they run on. */
 int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err);
+/* Is there a group that can be? */
+bool cgroup_can_freeze(const struct cgroup_set *set);
 /* 1: frozen (or on the way) by an order to this very group, not to one above it; 0: not; -errno. */
 int cgroup_frozen(const struct cgroup_set *set);
 

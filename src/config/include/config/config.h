@@ -284,6 +284,7 @@ struct config_cgroups {
     bool oci;
     const char *path;
     bool systemd; /* --systemd-cgroup */
+    bool changes; /* of a living container: what is not given stays, swap too */
     bool disable_oom_killer, check_before_update;
     struct config_blkio_rule *blkio;
     size_t n_blkio;
@@ -406,6 +407,10 @@ struct config_options {
 /* Parses and validates. On failure *err holds every error found, each with file, line, column and pointer. */
 int config_parse(const char *text, size_t length, const char *file, const struct config_options *options,
         struct lc_config **ret, struct lc_error **err);
+/* The "cgroups" object of a container.json, with no more than what can change while a container lives: for an update. What is
+ * kept is in the arena, also on failure. */
+int config_parse_limits(const char *text, size_t length, const char *file, struct arena *arena,
+        struct config_cgroups *ret, struct lc_error **err);
 /* Opens (O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOCTTY below dirfd, regular files only), reads at most 4 MiB, parses.
  * `name` is the path below dirfd, `file` the name for messages. */
 int config_load(int dirfd, const char *name, const char *file, const struct config_options *options,

@@ -32,6 +32,8 @@ struct node {
     json_t *json;
 };
 
+typedef void (*read_function)(struct reader *reader, const struct node *node, void *target);
+
 struct node node_item(const struct node *array, size_t index);
 /* .json is NULL when the object has no such member. */
 struct node node_member(const struct node *object, const char *key);
@@ -63,6 +65,11 @@ void config_free_pointer(struct lc_config **config);
 /* Refuses what is longer than TEXT_MAX. */
 int config_check_length(const char *text, size_t length, const char *file, struct lc_error **err);
 
+/* An object of limits alone, by `read`, whose target is a struct config_cgroups; the reader says of which format. What it
+ * keeps is in the arena. */
+int config_parse_part(struct reader *reader, const char *text, size_t length, const char *file,
+        read_function read, struct arena *arena, struct config_cgroups *ret);
+
 /* ---- load.c ---- */
 /* Reads a regular file below dirfd, at most one byte more than TEXT_MAX. The caller frees *ret_text. */
 int config_read_file(int dirfd, const char *name, const char *file, const char *hint, char **ret_text,
@@ -85,8 +92,6 @@ void complain_offset(struct reader *reader, size_t offset, const char *pointer, 
 const char *quote(struct reader *reader, const char *text);
 
 /* ---- values.c ---- */
-typedef void (*read_function)(struct reader *reader, const struct node *node, void *target);
-
 /* One member of an object: `read` gets the address of the field at `offset` in the object being filled. */
 struct key {
     const char *name;
@@ -166,6 +171,8 @@ void read_readonly_paths(struct reader *reader, const struct node *node, void *t
 void read_networks(struct reader *reader, const struct node *node, void *target);
 void read_routes(struct reader *reader, const struct node *node, void *target); /* struct config_network * */
 void read_cgroups(struct reader *reader, const struct node *node, void *target);
+/* The members of "cgroups" that can change while the container lives; struct config_cgroups * */
+void read_limits_only(struct reader *reader, const struct node *node, void *target);
 
 /* ---- cgroups-lists.c: all targets are struct config_cgroups * ---- */
 bool is_page_size(const char *text); /* "2MB" */

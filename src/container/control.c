@@ -1,0 +1,293 @@
+/* kill, pause, resume, update, the numbers and the processes of a container that lives: of a root directory, or of a state
+ * root. */
+#include "control.h"
+
+#include <base/util.h>
+#include <cgroups/resctrl.h>
+#include <oci/oci.h>
+
+#include <signal.h>
+#include <string.h>
+
+#define FREEZE_TIMEOUT_MS 10000
+
+static bool has_pid_namespace(const struct container *container)
+{
+    return (container->record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) != 0;
+}
+
+static int signal_first(const struct container *container, int signal, struct lc_error **err)
+{
+    CLEAN_FD int pidfd = identity_open(&container->record.init);
+    int r = pidfd < 0 ? -ESRCH : signal_process(container->record.init.pid, pidfd, signal);
+
+    if (r == -ESRCH)
+        return refuse(err, "kill", ESRCH, "container not running");
+    if (r < 0)
+        return error_raise(err,
+                &(struct error_site){ .stage = "kill", .syscall = "pidfd_send_signal", .errnum = -r },
+                "signal %d", signal);
+    return 0;
+}
+
+/* Where no group holds them: who forks meanwhile may get away, but not from a SIGKILL, which ends the pid namespace. */
+static int signal_listed(const struct container *container, int signal)
+{
+    CLEAN_FREE pid_t *pids = NULL;
+    size_t count = 0;
+    int r = processes_find(container, &pids, &count);
+
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        struct identity identity;
+        CLEAN_FD int pidfd = identity_read(pids[i], &identity) == 0 ? identity_open(&identity) : -ESRCH;
+
+        if (pidfd >= 0)
+            (void)signal_process(pids[i], pidfd, signal);
+    }
+    return r;
+}
+
+static int signal_all(const struct container *container, int signal, struct lc_error **err)
+{
+    const struct cgroup_set *groups = &container->record.groups;
+    int r;
+
+    if (groups->count == 0 && signal == SIGKILL && has_pid_namespace(container))
+        return signal_first(container, signal, err);
+    r = groups->count > 0 ? cgroup_signal(groups, signal) : signal_listed(container, signal);
+    return r < 0 ? error_raise(err, &(struct error_site){ .stage = "kill", .op = "cgroup", .errnum = -r },
+                           "the container's processes cannot be found")
+                 : 0;
+}
+
+static int kill_target(
+        struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err)
+{
+    struct container container;
+    int r = target_open(runtime, id, false, &container, "kill", err);
+
+    if (r < 0)
+        return r;
+    if ((flags & LC_KILL_ALL) != 0) {
+        r = signal_all(&container, signal, err);
+    } else if (container_status(&container) == STATUS_STOPPED) {
+        r = refuse(err, "kill", ESRCH, "container not running");
+    } else {
+        r = signal_first(&container, signal, err);
+        /* Without a pid namespace of its own the others would live on. */
+        if (r == 0 && signal == SIGKILL && !has_pid_namespace(&container))
+            (void)signal_all(&container, signal, NULL);
+    }
+    container_close(&container);
+    return r;
+}
+
+int lc_container_kill(
+        struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err)
+{
+    return kill_target(runtime, id, signal, flags, err);
+}
+
+int lc_kill(const char *root, int signal, unsigned int flags, struct lc_error **err)
+{
+    return kill_target(NULL, root, signal, flags, err);
+}
+
+static int freeze_groups(const struct container *container, bool frozen, struct lc_error **err)
+{
+    const struct cgroup_set *groups = &container->record.groups;
+
+    /* What no group holds cannot be stopped all at once. */
+    if (!container->record.oci.present && !cgroup_can_freeze(groups))
+        return error_raise(err,
+                &(struct error_site){ .stage = frozen ? "pause" : "resume",
+                        .pointer = "/cgroups",
+                        .errnum = ENOTSUP,
+                        .hint = "give the container a \"cgroups\" object, with \"freezer\": true where the "
+                                "host has cgroup v1" },
+                "the container is in no control group that can be frozen");
+    return cgroup_freeze(groups, frozen, FREEZE_TIMEOUT_MS, err);
+}
+
+static int freeze_target(struct lc_runtime *runtime, const char *id, bool frozen, struct lc_error **err)
+{
+    const char *verb = frozen ? "pause" : "resume";
+    struct container container;
+    enum status status;
+    int r = target_open(runtime, id, true, &container, verb, err);
+
+    if (r < 0)
+        return r;
+    status = container_status(&container);
+    if (frozen ? status != STATUS_RUNNING && status != STATUS_CREATED : status != STATUS_PAUSED)
+        r = error_raise(err, &(struct error_site){ .stage = verb, .errnum = EINVAL },
+                "container not %s: it is %s", frozen ? "running or created" : "paused", status_name(status));
+    else
+        r = freeze_groups(&container, frozen, err);
+    container_close(&container);
+    return r;
+}
+
+int lc_container_pause(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+{
+    return freeze_target(runtime, id, true, err);
+}
+
+int lc_container_resume(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+{
+    return freeze_target(runtime, id, false, err);
+}
+
+int lc_pause(const char *root, struct lc_error **err)
+{
+    return freeze_target(NULL, root, true, err);
+}
+
+int lc_resume(const char *root, struct lc_error **err)
+{
+    return freeze_target(NULL, root, false, err);
+}
+
+/* Which class of service the container is in stands in its configuration only. */
+static int update_rdt(struct container *container, const struct lc_update_options *options, bool apply,
+        struct lc_error **err)
+{
+    struct lc_config *config = NULL;
+    int r = 0;
+
+    if (options->l3_cache_schema == NULL && options->memory_bandwidth_schema == NULL)
+        return 0;
+    if (!container->record.oci.present)
+        return refuse(err, "update", ENOTSUP, "classes of service are for containers of config.json");
+    r = oci_config(container, NULL, NULL, &config, err);
+    if (r < 0)
+        return r;
+    if (!config->oci.rdt.present)
+        r = error_raise(err,
+                &(struct error_site){ .stage = "update",
+                        .pointer = config->pointers->rdt,
+                        .errnum = EINVAL,
+                        .hint = "a container has to be made with linux.intelRdt for that" },
+                "the container is in no class of service of its own");
+    else if (apply)
+        r = resctrl_update(&config->oci.rdt, container->id, NULL, options->l3_cache_schema,
+                options->memory_bandwidth_schema, container->log, err);
+    lc_config_free(config);
+    return r;
+}
+
+/* linux.resources, or the "cgroups" of container.json. */
+static int parse_limits(const struct container *container, const struct lc_update_options *options,
+        struct arena *arena, struct config_cgroups *ret, struct lc_error **err)
+{
+    const char *name = options->name != NULL ? options->name : "resources";
+    size_t length = strlen(options->resources);
+
+    if (container->record.oci.present)
+        return oci_parse_resources(options->resources, length, name, arena, ret, err);
+    return config_parse_limits(options->resources, length, name, arena, ret, err);
+}
+
+static int update(struct container *container, const struct lc_update_options *options, struct lc_error **err)
+{
+    struct config_cgroups cgroups = { .present = true, .oci = container->record.oci.present };
+    struct arena arena = { 0 };
+    int r = 0;
+
+    if (container_status(container) == STATUS_STOPPED)
+        return refuse(err, "update", EINVAL, "container not running");
+    r = update_rdt(container, options, false, err);
+    if (r == 0 && options->resources != NULL)
+        r = parse_limits(container, options, &arena, &cgroups, err);
+    if (r == 0)
+        r = cgroup_apply_update(&container->record.groups, &cgroups, container->log, err);
+    if (r == 0)
+        r = update_rdt(container, options, true, err);
+    arena_done(&arena);
+    return r;
+}
+
+static int update_target(struct lc_runtime *runtime, const char *id, const struct lc_update_options *given,
+        struct lc_error **err)
+{
+    struct lc_update_options options;
+    struct container container;
+    int r = options_take(given, given->size, &options, sizeof(options), err);
+
+    if (r == 0)
+        r = target_open(runtime, id, true, &container, "update", err);
+    if (r < 0)
+        return r;
+    r = update(&container, &options, err);
+    container_close(&container);
+    return r;
+}
+
+int lc_container_update(struct lc_runtime *runtime, const char *id, const struct lc_update_options *options,
+        struct lc_error **err)
+{
+    return update_target(runtime, id, options, err);
+}
+
+int lc_update(const char *root, const struct lc_update_options *options, struct lc_error **err)
+{
+    return update_target(NULL, root, options, err);
+}
+
+static int stats_target(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
+{
+    struct container container;
+    struct buffer out = { 0 };
+    int r = target_open(runtime, id, false, &container, "stats", err);
+
+    if (r < 0)
+        return r;
+    if (container_status(&container) == STATUS_STOPPED)
+        r = refuse(err, "stats", ESRCH, "container with id %s is not running", container.id);
+    if (r == 0)
+        r = usage_json(&container, &out);
+    container_close(&container);
+    if (r < 0) {
+        buffer_done(&out);
+        return r;
+    }
+    *ret_json = buffer_take_text(&out);
+    return *ret_json != NULL ? 0 : refuse(err, "stats", ENOMEM, "no memory for the numbers");
+}
+
+int lc_container_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
+{
+    return stats_target(runtime, id, ret_json, err);
+}
+
+int lc_stats(const char *root, char **ret_json, struct lc_error **err)
+{
+    return stats_target(NULL, root, ret_json, err);
+}
+
+static int processes_target(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
+        struct lc_error **err)
+{
+    struct container container;
+    int r = target_open(runtime, id, false, &container, "state", err);
+
+    if (r < 0)
+        return r;
+    r = processes_find(&container, ret_pids, ret_count);
+    if (r < 0)
+        r = error_raise(err, &(struct error_site){ .stage = "state", .op = "cgroup.procs", .errnum = -r },
+                "the container's processes cannot be found");
+    container_close(&container);
+    return r;
+}
+
+int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
+        struct lc_error **err)
+{
+    return processes_target(runtime, id, ret_pids, ret_count, err);
+}
+
+int lc_processes(const char *root, pid_t **ret_pids, size_t *ret_count, struct lc_error **err)
+{
+    return processes_target(NULL, root, ret_pids, ret_count, err);
+}

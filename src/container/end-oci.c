@@ -1,0 +1,138 @@
+/* The end of an OCI container, and descriptors to wait for what happens to it. */
+#include "runtime.h"
+
+#include <base/util.h>
+#include <lcsys/syscalls.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+#define END_TIMEOUT_MS 10000
+
+/* Where the caller made it himself, in this very process, its zombie is his. */
+static void reap(int pidfd)
+{
+    siginfo_t info;
+
+    (void)waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | __WALL);
+}
+
+int oci_reclaim(struct container *container, struct lc_error **err)
+{
+    CLEAN_FD int pidfd = identity_open(&container->record.init);
+    int r = reclaim_resources(container, err);
+
+    if (pidfd >= 0)
+        reap(pidfd);
+    return r < 0 ? r : oci_remove(container, err);
+}
+
+/* Stopped, or made so. */
+static int stop(struct container *container, bool force, struct lc_error **err)
+{
+    enum status status = oci_status(container);
+    CLEAN_FD int pidfd = -EBADF;
+    struct pollfd gone;
+
+    if (status == STATUS_STOPPED || (container->record.oci.config == 0))
+        return 0;
+    if (!force && status != STATUS_CREATED)
+        return error_raise(err, &(struct error_site){ .stage = "delete", .errnum = EBUSY },
+                "cannot delete container %s that is not stopped: %s", container->id, status_name(status));
+    pidfd = identity_open(&container->record.init);
+    if (pidfd < 0)
+        return 0;
+    (void)signal_process(container->record.init.pid, pidfd, SIGKILL);
+    /* A frozen process dies when it is thawed. */
+    if (status == STATUS_PAUSED)
+        (void)cgroup_freeze(&container->record.groups, false, END_TIMEOUT_MS, NULL);
+    gone = (struct pollfd){ .fd = pidfd, .events = POLLIN };
+    if (poll(&gone, 1, END_TIMEOUT_MS) > 0) {
+        reap(pidfd);
+        return 0;
+    }
+    return refuse(err, "delete", ETIMEDOUT, "the first process of the container does not end");
+}
+
+static int delete (struct container *container, bool force, struct lc_error **err)
+{
+    struct lc_config *config = NULL;
+    int r = stop(container, force, err);
+
+    if (r < 0)
+        return r;
+    if ((container->record.oci.hooks & 1u << HOOK_POSTSTOP) != 0)
+        (void)oci_config(container, NULL, NULL, &config, NULL);
+    if (config != NULL) {
+        struct lc_error *failure = NULL;
+
+        /* The specification: a failure here is only a warning. */
+        r = reclaim_resources(container, err);
+        if (r == 0 && hooks_run(container, config, HOOK_POSTSTOP, STATUS_STOPPED, &failure) < 0) {
+            CLEAN_FREE char *text = error_format(failure);
+
+            log_warning(container->log, "%s", text != NULL ? text : "a poststop hook failed");
+        }
+        error_free(failure);
+        lc_config_free(config);
+    }
+    return r < 0 ? r : oci_reclaim(container, err);
+}
+
+int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err)
+{
+    bool force = (flags & LC_DELETE_FORCE) != 0;
+    struct lc_error *failure = NULL;
+    struct container container;
+    int r = oci_open_locked(runtime, id, &container, &failure);
+
+    if (r == -ENOENT && force) {
+        error_free(failure);
+        return 0;
+    }
+    if (r < 0) {
+        if (err != NULL)
+            *err = failure;
+        else
+            error_free(failure);
+        return r;
+    }
+    r = delete (&container, force, err);
+    container_close(&container);
+    return r;
+}
+
+int lc_container_oom_fd(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+{
+    struct container container;
+    int r = oci_open(runtime, id, &container, err);
+
+    if (r < 0)
+        return r;
+    r = cgroup_oom_fd(&container.record.groups);
+    container_close(&container);
+    return r >= 0 ? r : refuse(err, "events", -r, "no memory events for this container");
+}
+
+int lc_oom_take(int fd)
+{
+    return cgroup_oom_take(fd);
+}
+
+int lc_container_pidfd(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+{
+    struct container container;
+    int r = oci_open(runtime, id, &container, err);
+
+    if (r < 0)
+        return r;
+    r = identity_open(&container.record.init);
+    container_close(&container);
+    return r >= 0 ? r : refuse(err, "events", ESRCH, "container with id %s is not running", id);
+}
