@@ -1,5 +1,6 @@
 #include "nsrun.h"
-#include "units.h"
+
+#include <cli/units.h>
 
 #include <errno.h>
 #include <jansson.h>

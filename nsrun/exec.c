@@ -1,5 +1,6 @@
 #include "nsrun.h"
 
+#include <cli/files.h>
 #include <cli/relay.h>
 #include <cli/terminal.h>
 

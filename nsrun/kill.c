@@ -1,5 +1,7 @@
 #include "nsrun.h"
 
+#include <cli/units.h>
+
 struct kill_given {
     bool all, regex;
 };

@@ -1,5 +1,7 @@
 #include "launch.h"
 
+#include <cli/files.h>
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* What exec makes of its options before the library sees them. */
 #include "nsrun.h"
-#include "units.h"
+
+#include <cli/units.h>
 
 #include <jansson.h>
 #include <limits.h>

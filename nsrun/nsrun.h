@@ -77,9 +77,6 @@ int foreground_wait(const struct call *call, struct lc_process *process, int sig
 /* A console socket is for a terminal that nobody here carries bytes for. 0, or the exit status after a message. */
 int foreground_check(const struct call *call, bool detached, bool terminal, const char *console_socket);
 
-/* files.c: a whole file, "-" being standard input; NUL-terminated, to be freed. 0 or -errno */
-int file_read(const char *path, char **ret_text);
-
 /* lists.c: both to be freed, NULL when out of memory; *ret_wrong is the item that is no number below UINT_MAX */
 unsigned int *list_numbers(const struct option_list *list, const char **ret_wrong);
 char *list_join(const struct option_list *list); /* one a line */
@@ -90,8 +87,4 @@ bool process_has_terminal(const char *text);
 struct json_t *states_parse(const struct call *call, const char *text);
 /* The JSON as text with a newline, to standard output; takes the reference. 0, or an exit status */
 int states_print(const struct call *call, struct json_t *value, size_t flags);
-
-/* signals.c: number or name, with or without SIG; -1 when it is none */
-int signal_parse(const char *text);
-
 #endif

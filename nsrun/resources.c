@@ -1,5 +1,6 @@
 #include "resources.h"
-#include "units.h"
+
+#include <cli/units.h>
 
 #include <jansson.h>
 #include <limits.h>

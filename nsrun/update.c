@@ -2,6 +2,8 @@
 #include "nsrun.h"
 #include "resources.h"
 
+#include <cli/files.h>
+
 #include <stdlib.h>
 #include <string.h>
 

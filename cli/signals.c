@@ -1,4 +1,4 @@
-#include "nsrun.h"
+#include <cli/units.h>
 
 #include <signal.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Numbers as people write them on the command line. */
-#ifndef NSRUN_UNITS_H
-#define NSRUN_UNITS_H
+#ifndef CLI_UNITS_H
+#define CLI_UNITS_H
 
 #include <stdbool.h>
 
@@ -10,5 +10,7 @@ bool units_number(const char *text, long long *ret); /* all of the text, decimal
 bool units_unsigned(const char *text, unsigned long long *ret);
 /* "5s", "1m30s", "100ms", in milliseconds. */
 bool units_duration(const char *text, long long *ret);
+/* A signal by number or name, with or without SIG; -1 when it is none. */
+int signal_parse(const char *text);
 
 #endif

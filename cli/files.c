@@ -1,4 +1,4 @@
-#include "nsrun.h"
+#include <cli/files.h>
 
 #include <errno.h>
 #include <fcntl.h>
