@@ -90,6 +90,7 @@ struct limit_line {
     const char *key;     /* a file with a line per device: which one; NULL: the file is one value */
     const char *neutral; /* the value that takes such a line away */
     bool optional;       /* no loss where the file does not exist */
+    bool verbatim; /* the words are the configuration's, and need not be those that the kernel answers with */
     /* Two limits that have to fit each other (quota and period, memory and swap): which comes first depends on what is
      * there. When this one is refused, the next is written first. */
     bool pair;
@@ -105,6 +106,9 @@ bool cgroup_lists_need(
         const struct config_cgroups *cgroups, enum cgroup_controller controller, char *pointer, size_t size);
 /* 10..1000 -> 1..10000 */
 uint64_t cgroup_io_weight(uint64_t weight);
+/* read-back.c: does the text of a file say that the value of a line is in force? `key` and `neutral` as there. */
+bool cgroup_in_force(
+        const char *file, const char *key, const char *value, const char *neutral, const char *text);
 /* Which controller a file belongs to, by what stands before the first dot; 0: none that we know. */
 uint32_t cgroup_file_controller(const char *file);
 

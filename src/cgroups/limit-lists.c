@@ -182,7 +182,10 @@ static int unified_lines(const struct config_cgroups *cgroups, const struct sink
     for (size_t i = 0; r == 0 && i < cgroups->n_unified; i++) {
         char pointer[128];
         const struct limit_line line = {
-            .file = cgroups->unified[i].name, .value = cgroups->unified[i].value, .pointer = pointer
+            .file = cgroups->unified[i].name,
+            .value = cgroups->unified[i].value,
+            .pointer = pointer,
+            .verbatim = true,
         };
 
         cgroup_unified_pointer(cgroups, &cgroups->unified[i], pointer, sizeof(pointer));

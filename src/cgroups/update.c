@@ -12,7 +12,7 @@ struct change {
     const struct cgroup_group *group;
     int fd; /* the group's directory; belongs to `struct update` */
     char *file, *value, *pointer, *key, *neutral, *old;
-    bool optional, pair, written;
+    bool optional, pair, verbatim, written;
 };
 
 struct update {
@@ -65,6 +65,24 @@ static char *copy(const char *text)
     return text != NULL ? strdup(text) : NULL;
 }
 
+/* The kernel sets the weight itself when it makes a group idle, or not: so it has to be put back too, after that. NULL as a
+ * value: nothing else is done with it. */
+static int collect_weight(struct update *update)
+{
+    struct change *changes = update->changes, idle = changes[update->count - 1];
+    struct change weight = { .group = idle.group, .fd = idle.fd };
+    struct change *grown = realloc(changes, (update->count + 1) * sizeof(*grown));
+
+    if (grown == NULL)
+        return -ENOMEM;
+    update->changes = grown;
+    weight.file = strdup(idle.group->v2 ? "cpu.weight" : "cpu.shares");
+    weight.pointer = copy(idle.pointer);
+    memmove(grown + 1, grown, update->count++ * sizeof(*grown));
+    grown[0] = weight;
+    return weight.file == NULL || weight.pointer == NULL ? -ENOMEM : 0;
+}
+
 static int collect(void *data, const struct limit_line *line)
 {
     struct update *update = data;
@@ -86,8 +104,11 @@ static int collect(void *data, const struct limit_line *line)
         .neutral = copy(line->neutral),
         .optional = line->optional,
         .pair = line->pair,
+        .verbatim = line->verbatim,
     };
-    return change->file == NULL || change->value == NULL || change->pointer == NULL ? -ENOMEM : 0;
+    if (change->file == NULL || change->value == NULL || change->pointer == NULL)
+        return -ENOMEM;
+    return strcmp(change->file, "cpu.idle") == 0 ? collect_weight(update) : 0;
 }
 
 /* What the file says now in the words that it takes. */
@@ -132,6 +153,10 @@ static int write_change(struct update *update, struct change *change, bool quiet
 
     if (change->old == NULL) /* optional, and not there */
         return 0;
+    if (change->value == NULL) {
+        change->written = true;
+        return 0;
+    }
     r = group_write(&dir, change->file, change->value, change->pointer);
     change->written = r == 0;
     return r;
@@ -153,6 +178,7 @@ static int apply(struct update *update, size_t which)
     return r < 0 ? r : write_change(update, change, false);
 }
 
+/* Says what could not be put back, besides why that was necessary. */
 static void put_back(struct update *update)
 {
     bool again = true;
@@ -172,22 +198,28 @@ static void put_back(struct update *update)
             }
         }
     }
+    for (size_t i = 0; i < update->count; i++) {
+        const struct change *change = &update->changes[i];
+
+        if (change->written && change->value != NULL)
+            (void)error_raise(update->err,
+                    &(struct error_site){ .stage = "cgroup",
+                            .errnum = EIO,
+                            .object = change->group->path,
+                            .pointer = change->pointer },
+                    "%s: the old value %s could not be put back", change->file, change->old);
+    }
 }
 
-/* The kernel rounds to pages, and may quietly take the nearest number that it knows: that is not what was asked for. */
+/* The kernel may quietly take the nearest value that it knows: that is not what was asked for. */
 static int check_written(struct update *update, const struct change *change)
 {
-    enum { PAGE_MAX = 65536 };
     CLEAN_FREE char *text = NULL;
-    char *end;
-    long long wanted = strtoll(change->value, &end, 10), found;
 
-    if (!change->written || change->key != NULL || end == change->value || *end != '\0' || wanted < 0)
+    if (!change->written || change->value == NULL || change->verbatim ||
+            cgroup_read_text(change->fd, change->file, &text) < 0) /* some files are for writing only */
         return 0;
-    if (cgroup_read_text(change->fd, change->file, &text) < 0)
-        return 0; /* some files are for writing only */
-    found = strtoll(text, &end, 10);
-    if (end == text || (*end != '\n' && *end != '\0') || (found <= wanted && wanted - found < PAGE_MAX))
+    if (cgroup_in_force(change->file, change->key, change->value, change->neutral, text))
         return 0;
     text[strcspn(text, "\n")] = '\0';
     return error_raise(update->err,
@@ -195,7 +227,21 @@ static int check_written(struct update *update, const struct change *change)
                     .errnum = ERANGE,
                     .object = change->group->path,
                     .pointer = change->pointer },
-            "%s: the kernel has made %s of %s", change->file, text, change->value);
+            "%s: the kernel has made \"%s\" of %s", change->file, text, change->value);
+}
+
+/* v2 takes any list of CPUs, and uses what is left of it. */
+static int check_cpuset(struct update *update)
+{
+    const struct cgroup_group *group = cgroup_find(update->set, CGROUP_CPUSET);
+    struct group_dir dir = { .fd = -EBADF, .log = update->log, .err = update->err };
+
+    if (group == NULL || !group->v2 ||
+            (update->wanted.cpuset_cpus == NULL && update->wanted.cpuset_mems == NULL))
+        return 0;
+    dir.fd = update->fds[group - update->set->groups];
+    dir.path = group->path;
+    return cpuset_check_effective(&dir, &update->wanted);
 }
 
 static bool read_number(const struct cgroup_group *group, const char *file, int64_t *ret)
@@ -348,6 +394,8 @@ int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroup
         r = apply(&update, i);
     for (size_t i = 0; r == 0 && i < update.count; i++)
         r = check_written(&update, &update.changes[i]);
+    if (r == 0)
+        r = check_cpuset(&update);
     if (r < 0)
         put_back(&update);
     return r;

@@ -1,162 +1,14 @@
 /* Groups and limits of a config.json against the kernel of this machine, whatever its layout is. Needs root; only
  * touches groups below its own parent, nsrun-test-PID. */
-#include "../../src/cgroups/internal.h"
+#include "cgroups-helpers.h"
 
 #include <base/buffer.h>
-#include <base/util.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-
-#define NEED_ROOT()                                                                                          \
-    do {                                                                                                     \
-        if (geteuid() != 0) {                                                                                \
-            print_message("skipped: needs root\n");                                                          \
-            skip();                                                                                          \
-        }                                                                                                    \
-    } while (0)
-
-static const char *group_path(void)
-{
-    static char name[48];
-
-    if (name[0] == '\0')
-        (void)snprintf(name, sizeof(name), "/nsrun-test-%d/one", (int)getpid());
-    return name;
-}
-
-static struct lc_config plain(void)
-{
-    return (struct lc_config){ .cgroups = { .present = true, .oci = true, .path = group_path() } };
-}
-
-static void must(int r, struct lc_error **err)
-{
-    if (r < 0) {
-        CLEAN_FREE char *text = *err != NULL ? error_format(*err) : NULL;
-
-        fail_msg("%d: %s", r, text != NULL ? text : "");
-    }
-    assert_null(*err);
-}
-
-static void must_fail(int r, int expected, const char *pointer, const char *text, struct lc_error **err)
-{
-    CLEAN_FREE char *line = NULL;
-
-    assert_int_equal(r, -expected);
-    assert_non_null(*err);
-    line = error_format(*err);
-    if (strstr(line, text) == NULL)
-        fail_msg("\"%s\" is not in \"%s\"", text, line);
-    assert_string_equal(error_site(*err)->pointer, pointer);
-    error_free(*err);
-    *err = NULL;
-}
-
-static int make(const struct lc_config *config, struct cgroup_set *set, struct lc_error **err)
-{
-    CLEAN_FD int fd = -EBADF;
-    int r = cgroup_plan(config, "id", set, err);
-
-    if (r == 0)
-        r = cgroup_make_v2(config, set, NULL, &fd, err);
-    return r < 0 ? r : cgroup_make_v1(config, set, NULL, err);
-}
-
-static void finish(struct cgroup_set *set)
-{
-    assert_int_equal(cgroup_kill(set, 5000), 0);
-    assert_int_equal(cgroup_remove(set, 5000), 0);
-    for (size_t i = 0; i < set->count; i++) {
-        char path[512];
-
-        (void)snprintf(path, sizeof(path), "%s/nsrun-test-%d", set->groups[i].mount, (int)getpid());
-        assert_int_equal(access(path, F_OK), -1);
-    }
-    cgroup_set_done(set);
-}
-
-/* The file in whichever group has it; false: none. */
-static bool read_any(const struct cgroup_set *set, const char *file, char **ret_text)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (cgroup_read_file(&set->groups[i], file, ret_text) == 0) {
-            (*ret_text)[strcspn(*ret_text, "\n")] = '\0';
-            return true;
-        }
-    }
-    return false;
-}
-
-/* `expected` where the v1 file exists, else `v2_expected` in the v2 one. */
-static void must_be(const struct cgroup_set *set, const char *v1, const char *expected, const char *v2,
-        const char *v2_expected)
-{
-    CLEAN_FREE char *text = NULL;
-
-    if (read_any(set, v1, &text)) {
-        assert_string_equal(text, expected);
-        return;
-    }
-    if (v2 == NULL || !read_any(set, v2, &text)) {
-        print_message("no %s here\n", v1);
-        return;
-    }
-    assert_string_equal(text, v2_expected);
-}
-
-/* A process in all the groups; sleeps until it is killed. */
-static pid_t inmate(const struct cgroup_set *set)
-{
-    int fds[CGROUP_HIERARCHIES_MAX], ready[2];
-    struct lc_error *err = NULL;
-    char byte;
-    pid_t pid;
-
-    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-    for (size_t i = 0; i < set->count; i++) {
-        fds[i] = cgroup_open_entry(&set->groups[i], &err);
-        must(fds[i], &err);
-    }
-    pid = fork();
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test must not leave it */
-        for (size_t i = 0; i < set->count; i++)
-            if (cgroup_write_text(fds[i], "0") < 0)
-                _exit(1);
-        if (write(ready[1], "x", 1) != 1)
-            _exit(1);
-        for (;;)
-            pause();
-    }
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    for (size_t i = 0; i < set->count; i++)
-        close(fds[i]);
-    return pid;
-}
-
-static void must_be_killed(pid_t pid)
-{
-    int status;
-
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status));
-}
 
 /* Every line of /proc/PID/cgroup ends in the path. */
 static void test_every_hierarchy(void **state)
@@ -333,96 +185,6 @@ static void test_freeze(void **state)
     must_be_killed(pid);
 }
 
-static void set_limit(struct config_cgroups *cgroups, enum config_limit limit, int64_t value)
-{
-    cgroups->limits[limit] = (struct config_number){ true, value };
-}
-
-#define MIB(n) ((int64_t)(n) << 20)
-
-/* Growing and shrinking what the kernel compares with one another. */
-static void test_update(void **state)
-{
-    struct lc_config config = plain();
-    struct config_cgroups change = { .oci = true };
-    struct cgroup_set set;
-    struct lc_error *err = NULL;
-
-    (void)state;
-    NEED_ROOT();
-    set_limit(&config.cgroups, LIMIT_MEMORY, MIB(30));
-    set_limit(&config.cgroups, LIMIT_MEMORY_SWAP, MIB(50));
-    set_limit(&config.cgroups, LIMIT_CPU_QUOTA, 500000);
-    set_limit(&config.cgroups, LIMIT_CPU_PERIOD, 1000000);
-    set_limit(&config.cgroups, LIMIT_PIDS, 20);
-    must(make(&config, &set, &err), &err);
-    set_limit(&change, LIMIT_MEMORY, MIB(60));
-    set_limit(&change, LIMIT_MEMORY_SWAP, MIB(80));
-    set_limit(&change, LIMIT_CPU_SHARES, 200);
-    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
-    must_be(&set, "memory.limit_in_bytes", "62914560", "memory.max", "62914560");
-    must_be(&set, "memory.memsw.limit_in_bytes", "83886080", "memory.swap.max", "20971520");
-    must_be(&set, "cpu.shares", "200", NULL, NULL);
-    must_be(&set, "cpu.cfs_quota_us", "500000", "cpu.max", "500000 1000000");
-    set_limit(&change, LIMIT_MEMORY, MIB(20));
-    set_limit(&change, LIMIT_MEMORY_SWAP, MIB(20));
-    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
-    must_be(&set, "memory.memsw.limit_in_bytes", "20971520", "memory.swap.max", "0");
-    change = (struct config_cgroups){ 0 };
-    set_limit(&change, LIMIT_MEMORY, -1);
-    set_limit(&change, LIMIT_PIDS, -1);
-    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
-    must_be(&set, "memory.limit_in_bytes", "9223372036854771712", "memory.max", "max");
-    must_be(&set, "memory.memsw.limit_in_bytes", "9223372036854771712", "memory.swap.max", "max");
-    must_be(&set, "pids.max", "max", NULL, NULL);
-    change = (struct config_cgroups){ 0 };
-    set_limit(&change, LIMIT_CPU_PERIOD, 900000);
-    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
-    must_be(&set, "cpu.cfs_period_us", "900000", "cpu.max", "500000 900000");
-    must_be(&set, "cpu.cfs_quota_us", "500000", NULL, NULL);
-    change = (struct config_cgroups){ .cpuset_cpus = "0" };
-    set_limit(&change, LIMIT_CPU_QUOTA, -1);
-    must(cgroup_apply_update(&set, &change, NULL, &err), &err);
-    must_be(&set, "cpu.cfs_quota_us", "-1", "cpu.max", "max 900000");
-    must_be(&set, "cpuset.cpus", "0", NULL, NULL);
-    finish(&set);
-}
-
-/* One of three is impossible: nothing has changed. */
-static void test_update_fails(void **state)
-{
-    struct lc_config config = plain();
-    struct config_cgroups change = { .oci = true, .cpuset_cpus = "4000" };
-    struct cgroup_set set;
-    struct lc_error *err = NULL;
-    int r;
-
-    (void)state;
-    NEED_ROOT();
-    set_limit(&config.cgroups, LIMIT_MEMORY, MIB(30));
-    set_limit(&config.cgroups, LIMIT_MEMORY_SWAP, MIB(50));
-    set_limit(&config.cgroups, LIMIT_PIDS, 20);
-    must(make(&config, &set, &err), &err);
-    set_limit(&change, LIMIT_MEMORY, MIB(60));
-    set_limit(&change, LIMIT_MEMORY_SWAP, MIB(80));
-    set_limit(&change, LIMIT_PIDS, 30);
-    r = cgroup_apply_update(&set, &change, NULL, &err);
-    assert_true(r < 0 || set.groups[0].v2);
-    if (r < 0) {
-        must_fail(r, -r, "/linux/resources/cpu/cpus", "cpuset.cpus", &err);
-        must_be(&set, "memory.limit_in_bytes", "31457280", "memory.max", "31457280");
-        must_be(&set, "memory.memsw.limit_in_bytes", "52428800", "memory.swap.max", "20971520");
-        must_be(&set, "pids.max", "20", NULL, NULL);
-    }
-    change = (struct config_cgroups){ .check_before_update = true };
-    set_limit(&change, LIMIT_MEMORY, 1);
-    r = cgroup_apply_update(&set, &change, NULL, &err);
-    if (r == -EBUSY)
-        must_fail(r, EBUSY, "/linux/resources/memory/limit", "in use", &err);
-    error_free(err);
-    finish(&set);
-}
-
 static void test_processes(void **state)
 {
     static const char *const up[] = { "../.." }, *const none[] = { "nonexistent" },
@@ -551,8 +313,6 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_existing),
         cmocka_unit_test(test_freeze),
-        cmocka_unit_test(test_update),
-        cmocka_unit_test(test_update_fails),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_stats),
