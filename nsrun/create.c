@@ -9,22 +9,17 @@ static const struct option rows[] = { LAUNCH_ROWS(struct create_given, launch) }
 static int create(const struct call *call)
 {
     const struct create_given *given = call->options;
-    struct lc_create_options options;
-    struct lc_runtime *runtime = NULL;
-    struct lc_config *config = NULL;
+    struct launched launched;
     struct lc_error *err = NULL;
-    int status = launch_prepare(call, &given->launch, true, &options, &config), r;
+    int status = launch_prepare(call, &given->launch, true, &launched), r;
 
-    if (status != 0)
-        return status;
-    status = runtime_open(call, &runtime);
     if (status == 0) {
-        r = lc_container_create(runtime, call->arguments[0], config, &options, &err);
+        r = lc_container_create(
+                launched.runtime, call->arguments[0], launched.config, &launched.options, &err);
         if (r < 0)
             status = report_failure(call, r, err);
     }
-    lc_runtime_free(runtime);
-    lc_config_free(config);
+    launch_release(&launched);
     return status;
 }
 

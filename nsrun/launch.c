@@ -50,42 +50,46 @@ static int load_file(
 }
 
 static int load(const struct call *call, const struct launch *launch, const char *bundle,
-        struct lc_config **ret_config)
+        struct lc_runtime *runtime, struct lc_config **ret_config)
 {
     struct lc_error *err = NULL;
     int r;
 
     if (launch->config != NULL)
         return load_file(call, bundle, launch->config, ret_config);
-    r = lc_config_load_bundle(bundle, ret_config, &err);
+    r = lc_runtime_load_bundle(runtime, bundle, ret_config, &err);
     return r < 0 ? report_failure(call, r, err) : 0;
 }
 
-int launch_prepare(const struct call *call, const struct launch *launch, bool detached,
-        struct lc_create_options *ret, struct lc_config **ret_config)
+int launch_prepare(
+        const struct call *call, const struct launch *launch, bool detached, struct launched *launched)
 {
     const char *bundle = launch->bundle != NULL && launch->bundle[0] != '\0' ? launch->bundle : NULL;
-    struct lc_config *config = NULL;
-    int status = load(call, launch, bundle, &config);
+    int status;
 
-    if (status != 0)
-        return status;
-    status = foreground_check(call, detached, lc_config_tty(config), launch->console_socket);
-    if (status != 0) {
-        lc_config_free(config);
-        return status;
-    }
-    *ret = (struct lc_create_options){
-        .size = sizeof(*ret),
-        .console_socket = launch->console_socket,
-        .pid_file = launch->pid_file,
-        .pidfd_socket = launch->pidfd_socket,
-        .notify_socket = notify_socket(),
-        .preserve_fds = launch->preserve_fds,
-        .listen_fds = listen_fds(),
-        .flags = (launch->no_pivot ? LC_NO_PIVOT : 0) | (launch->no_new_keyring ? LC_NO_NEW_KEYRING : 0),
+    *launched = (struct launched){
+        .options = {
+            .size = sizeof(launched->options),
+            .console_socket = launch->console_socket,
+            .pid_file = launch->pid_file,
+            .pidfd_socket = launch->pidfd_socket,
+            .notify_socket = notify_socket(),
+            .preserve_fds = launch->preserve_fds,
+            .listen_fds = listen_fds(),
+            .flags = (launch->no_pivot ? LC_NO_PIVOT : 0) | (launch->no_new_keyring ? LC_NO_NEW_KEYRING : 0),
+        },
     };
-    memcpy(ret->stdio, call->stdio, sizeof(ret->stdio));
-    *ret_config = config;
-    return 0;
+    memcpy(launched->options.stdio, call->stdio, sizeof(launched->options.stdio));
+    status = runtime_open(call, &launched->runtime);
+    if (status == 0)
+        status = load(call, launch, bundle, launched->runtime, &launched->config);
+    if (status == 0)
+        status = foreground_check(call, detached, lc_config_tty(launched->config), launch->console_socket);
+    return status;
+}
+
+void launch_release(struct launched *launched)
+{
+    lc_config_free(launched->config);
+    lc_runtime_free(launched->runtime);
 }

@@ -32,8 +32,14 @@ struct launch {
                 "so many more descriptors from 3 on go to the process (default: 0)"                          \
     }
 
-/* 0, or the exit status after a message. *ret_config is to be freed. */
-int launch_prepare(const struct call *call, const struct launch *launch, bool detached,
-        struct lc_create_options *ret, struct lc_config **ret_config);
+struct launched {
+    struct lc_runtime *runtime;
+    struct lc_config *config;
+    struct lc_create_options options;
+};
+/* 0, or the exit status after a message. launch_release() either way. */
+int launch_prepare(
+        const struct call *call, const struct launch *launch, bool detached, struct launched *launched);
+void launch_release(struct launched *launched);
 
 #endif

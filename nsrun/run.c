@@ -15,37 +15,31 @@ static const struct option rows[] = {
             "do not delete the container when the process has ended" },
 };
 
-struct job {
-    struct lc_runtime *runtime;
-    const char *id;
-    const struct lc_config *config;
-    struct lc_create_options *options;
-};
-
 /* A container that its program could not be started in is of no use to anybody; the first error is the one to tell. */
-static int detached(const struct call *call, const struct job *job)
+static int detached(const struct call *call, const char *id, const struct launched *launched)
 {
     struct lc_error *err = NULL;
-    int r = lc_container_create(job->runtime, job->id, job->config, job->options, &err);
+    int r = lc_container_create(launched->runtime, id, launched->config, &launched->options, &err);
 
     if (r < 0)
         return report_failure(call, r, err);
-    r = lc_container_start(job->runtime, job->id, &err);
+    r = lc_container_start(launched->runtime, id, &err);
     if (r == 0)
         return 0;
-    (void)lc_container_delete(job->runtime, job->id, LC_DELETE_FORCE, NULL);
+    (void)lc_container_delete(launched->runtime, id, LC_DELETE_FORCE, NULL);
     return report_failure(call, r, err);
 }
 
-static int attended(const struct call *call, const struct job *job, bool keep)
+static int attended(const struct call *call, const char *id, struct launched *launched, bool keep)
 {
+    struct lc_create_options *options = &launched->options;
     struct lc_process *process = NULL;
     struct lc_error *err = NULL;
     int signals = relay_prepare(), status = 1, r;
 
-    if (lc_config_tty(job->config))
-        (void)terminal_size(&job->options->rows, &job->options->columns);
-    r = lc_container_run(job->runtime, job->id, job->config, job->options, &process, &err);
+    if (lc_config_tty(launched->config))
+        (void)terminal_size(&options->rows, &options->columns);
+    r = lc_container_run(launched->runtime, id, launched->config, options, &process, &err);
     if (r < 0)
         return report_failure(call, r, err);
     r = foreground_wait(call, process, signals, &status, &err);
@@ -54,7 +48,7 @@ static int attended(const struct call *call, const struct job *job, bool keep)
         (void)report_failure(call, r, err);
     err = NULL;
     if (!keep) {
-        r = lc_container_delete(job->runtime, job->id, LC_DELETE_FORCE, &err);
+        r = lc_container_delete(launched->runtime, id, LC_DELETE_FORCE, &err);
         if (r < 0)
             (void)report_failure(call, r, err);
     }
@@ -64,19 +58,13 @@ static int attended(const struct call *call, const struct job *job, bool keep)
 static int run(const struct call *call)
 {
     const struct run_given *given = call->options;
-    struct lc_create_options options;
-    struct job job = { .id = call->arguments[0], .options = &options };
-    struct lc_config *config = NULL;
-    int status = launch_prepare(call, &given->launch, given->detach, &options, &config);
+    const char *id = call->arguments[0];
+    struct launched launched;
+    int status = launch_prepare(call, &given->launch, given->detach, &launched);
 
-    if (status != 0)
-        return status;
-    job.config = config;
-    status = runtime_open(call, &job.runtime);
     if (status == 0)
-        status = given->detach ? detached(call, &job) : attended(call, &job, given->keep);
-    lc_runtime_free(job.runtime);
-    lc_config_free(config);
+        status = given->detach ? detached(call, id, &launched) : attended(call, id, &launched, given->keep);
+    launch_release(&launched);
     return status;
 }
 

@@ -282,13 +282,51 @@ struct place position_at(const char *text, size_t length, size_t offset)
     return (struct place){ .offset = s.start, .pointer = scan_pointer(&s) };
 }
 
-bool position_too_deep(const char *text, size_t length, struct place *ret)
+/* Is the member being read at `level` the one that the pointer leads to, by objects only? */
+static bool is_at(const struct scanner *s, int level, const char *pointer)
+{
+    for (int i = 1; i <= level; i++) {
+        size_t size = *pointer == '/' ? strcspn(pointer + 1, "/") : 0;
+
+        if (size == 0 || s->frames[i].array || !component_is(s, &s->frames[i], pointer + 1, size))
+            return false;
+        pointer += 1 + size;
+    }
+    return *pointer == '\0';
+}
+
+static const struct survey_row *find_row(const struct scanner *s, int level, const struct survey_row *rows)
+{
+    if (level < 1 || level > SURVEY_DEPTH_MAX || (s->kind != TOKEN_OPEN && s->kind != TOKEN_VALUE))
+        return NULL;
+    for (; rows->pointer != NULL; rows++)
+        if (is_at(s, level, rows->pointer))
+            return rows;
+    return NULL;
+}
+
+bool position_survey(const char *text, size_t length, const struct survey_row *rows, struct survey *ret,
+        struct place *ret_too_deep)
 {
     struct scanner s = scan_begin(text, length);
+    int inside = 0; /* the level of the value that we are in */
 
-    while (scan_next(&s))
-        ;
+    ret->count = 0;
+    while (scan_next(&s)) {
+        int level = s.depth - (s.kind == TOKEN_OPEN);
+        const struct survey_row *row =
+                inside == 0 && ret->count < SURVEY_MAX ? find_row(&s, level, rows) : NULL;
+
+        if (row != NULL) {
+            ret->found[ret->count] = (struct survey_value){ .row = row, .start = s.start, .end = s.end };
+            inside = s.kind == TOKEN_OPEN ? level : 0;
+            ret->count += inside == 0;
+        } else if (inside > 0 && s.kind == TOKEN_CLOSE && level == inside) {
+            ret->found[ret->count++].end = s.end;
+            inside = 0;
+        }
+    }
     if (s.too_deep)
-        *ret = (struct place){ .offset = s.start, .pointer = scan_pointer(&s) };
-    return s.too_deep;
+        *ret_too_deep = (struct place){ .offset = s.start, .pointer = scan_pointer(&s) };
+    return !s.too_deep;
 }

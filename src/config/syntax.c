@@ -1,6 +1,7 @@
 /* From text to tree. jansson finds what is not JSON; this file says where that is. */
 #include <config/reader.h>
 
+#include <base/buffer.h>
 #include <base/util.h>
 
 #include <stdio.h>
@@ -79,9 +80,8 @@ static bool widen(char *number, size_t length)
 }
 
 /* A copy of the text with all such numbers replaced; NULL when there are none. */
-static char *widen_all(struct reader *reader)
+static char *widen_all(struct reader *reader, const char *text, size_t length)
 {
-    size_t length = reader->config->length;
     char *copy = malloc(length + 1);
     bool inside = false, any = false;
 
@@ -89,7 +89,7 @@ static char *widen_all(struct reader *reader)
         reader->no_memory = true;
         return NULL;
     }
-    memcpy(copy, reader->config->text, length);
+    memcpy(copy, text, length);
     copy[length] = '\0';
     for (size_t i = 0; i < length; i++) {
         size_t size;
@@ -111,13 +111,43 @@ static char *widen_all(struct reader *reader)
     return copy;
 }
 
-static json_t *load_wide(struct reader *reader, json_error_t *error)
+static json_t *load_text(struct reader *reader, const char *text, size_t length, json_error_t *error)
 {
-    CLEAN_FREE char *copy = widen_all(reader);
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+    json_t *tree = json_loadb(text, length, flags, error);
+    CLEAN_FREE char *copy = NULL;
 
-    if (copy == NULL)
-        return NULL;
-    return json_loadb(copy, reader->config->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);
+    if (tree == NULL && reader->oci && json_error_code(error) == json_error_numeric_overflow)
+        copy = widen_all(reader, text, length);
+    return copy != NULL ? json_loadb(copy, length, flags, error) : tree;
+}
+
+/* The tree without what may be left out: there, null stands in the text. NULL: nothing may, or the rest is not good; then
+ * it is the whole text that has to say what is wrong. */
+static json_t *load_rest(struct reader *reader, const struct survey *survey)
+{
+    const struct lc_config *config = reader->config;
+    struct buffer rest = { 0 };
+    json_error_t error;
+    json_t *tree = NULL;
+    size_t at = 0;
+
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct survey_value *value = &survey->found[i];
+        const char *text = config->text + value->start;
+
+        if (value->row->leave_out != NULL && !value->row->leave_out(reader, text, value->end - value->start))
+            continue;
+        buffer_add(&rest, config->text + at, value->start - at);
+        buffer_text(&rest, "null");
+        at = value->end;
+    }
+    if (at > 0) {
+        buffer_add(&rest, config->text + at, config->length - at);
+        tree = rest.failed ? NULL : load_text(reader, rest.data, rest.length, &error);
+    }
+    buffer_done(&rest);
+    return tree;
 }
 
 /* Go's encoders write null for what is not there. */
@@ -146,7 +176,10 @@ static void drop_nulls(json_t *json)
 
 json_t *syntax_load(struct reader *reader)
 {
+    static const struct survey_row nothing = { 0 };
     const struct lc_config *config = reader->config;
+    const struct survey_row *rows = reader->left_out != NULL ? reader->left_out : &nothing;
+    struct survey survey;
     struct place place;
     json_error_t error;
     json_t *tree;
@@ -155,14 +188,14 @@ json_t *syntax_load(struct reader *reader)
         complain_offset(reader, 0, "", "the file is empty: expected a JSON object");
         return NULL;
     }
-    if (position_too_deep(config->text, config->length, &place)) {
+    if (!position_survey(config->text, config->length, rows, &survey, &place)) {
         complain_offset(reader, place.offset, place.pointer, "nested more than 64 levels deep");
         free(place.pointer);
         return NULL;
     }
-    tree = json_loadb(config->text, config->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (tree == NULL && reader->oci && json_error_code(&error) == json_error_numeric_overflow)
-        tree = load_wide(reader, &error);
+    tree = load_rest(reader, &survey);
+    if (tree == NULL)
+        tree = load_text(reader, config->text, config->length, &error);
     if (tree == NULL && !reader->no_memory)
         complain_syntax(reader, &error);
     if (reader->oci)

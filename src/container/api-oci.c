@@ -1,9 +1,9 @@
 /* The public functions about config.json itself: reading it, a first one, and what this build and kernel can do with it. */
-#include "container.h"
+#include "runtime.h"
 
 #include <base/util.h>
-#include <oci/oci.h>
 #include <security/capabilities.h>
+#include <security/seccomp.h>
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -23,7 +23,30 @@ static int raise_path(struct lc_error **err, const char *syscall, const char *pa
             NULL);
 }
 
-int lc_config_load_bundle(const char *bundle, struct lc_config **ret, struct lc_error **err)
+static bool find_compiled(
+        void *data, const char *text, size_t length, struct arena *arena, struct config_seccomp *ret)
+{
+    CLEANUP(seccomp_filter_done) struct seccomp_filter filter = { 0 };
+    void *program = NULL;
+
+    if (seccomp_filter_find((int)(intptr_t)data, text, length, &filter) == 0)
+        program = arena_alloc(arena, filter.length);
+    if (program == NULL)
+        return false;
+    memcpy(program, filter.program, filter.length);
+    ret->program = program;
+    ret->program_length = filter.length;
+    ret->program_flags = filter.flags;
+    return true;
+}
+
+struct oci_compiled oci_compiled(int runtime_fd)
+{
+    return (struct oci_compiled){ find_compiled, (void *)(intptr_t)runtime_fd };
+}
+
+static int load(const char *bundle, const struct oci_compiled *compiled, struct lc_config **ret,
+        struct lc_error **err)
 {
     CLEAN_FREE char *absolute = NULL;
     CLEAN_FD int fd = -EBADF;
@@ -36,7 +59,20 @@ int lc_config_load_bundle(const char *bundle, struct lc_config **ret, struct lc_
     fd = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return raise_path(err, "open", absolute);
-    return oci_load(fd, absolute, ret, err);
+    return oci_load(fd, absolute, compiled, ret, err);
+}
+
+int lc_config_load_bundle(const char *bundle, struct lc_config **ret, struct lc_error **err)
+{
+    return load(bundle, NULL, ret, err);
+}
+
+int lc_runtime_load_bundle(
+        struct lc_runtime *runtime, const char *bundle, struct lc_config **ret, struct lc_error **err)
+{
+    const struct oci_compiled compiled = oci_compiled(runtime->fd);
+
+    return load(bundle, &compiled, ret, err);
 }
 
 int lc_config_parse_oci(const char *text, size_t length, const char *name, const char *bundle,

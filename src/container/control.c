@@ -159,7 +159,7 @@ static int update_rdt(struct container *container, const struct lc_update_option
         return 0;
     if (!container->record.oci.present)
         return refuse(err, "update", ENOTSUP, "classes of service are for containers of config.json");
-    r = oci_config(container, NULL, NULL, &config, err);
+    r = oci_config(container, &config, err);
     if (r < 0)
         return r;
     if (!config->oci.rdt.present)

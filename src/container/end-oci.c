@@ -68,7 +68,7 @@ static int delete (struct container *container, bool force, struct lc_error **er
     if (r < 0)
         return r;
     if ((container->record.oci.hooks & 1u << HOOK_POSTSTOP) != 0)
-        (void)oci_config(container, NULL, NULL, &config, NULL);
+        (void)oci_config(container, &config, NULL);
     if (config != NULL) {
         struct lc_error *failure = NULL;
 

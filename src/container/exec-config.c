@@ -133,7 +133,7 @@ static int change(struct lc_config *config, const struct lc_exec_options *option
 int exec_config(const struct container *container, const struct lc_exec_options *options,
         struct lc_config **ret, struct lc_error **err)
 {
-    int r = oci_config(container, options->process, options->process_name, ret, err);
+    int r = oci_config_join(container, options->process, options->process_name, ret, err);
 
     if (r < 0)
         return r;

@@ -9,6 +9,8 @@
 
 #include "container.h"
 
+#include <oci/oci.h>
+
 struct lc_runtime {
     int fd; /* the state root */
     char root[PATH_MAX];
@@ -36,8 +38,10 @@ int oci_open(struct lc_runtime *runtime, const char *id, struct container *conta
 int oci_open_locked(
         struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
 int record_write_oci(struct container *container, struct lc_error **err);
-/* The configuration of the container as it was at create, with another `process` when one is given. */
-int oci_config(const struct container *container, const char *process, const char *process_file,
+/* The configuration of the container as it was at create. */
+int oci_config(const struct container *container, struct lc_config **ret, struct lc_error **err);
+/* What of it a joining process needs, with another `process` when one is given. */
+int oci_config_join(const struct container *container, const char *process, const char *process_file,
         struct lc_config **ret, struct lc_error **err);
 /* A descriptor that holds the lock of "created"; to be given to the child. */
 int created_lock(const struct container *container, struct lc_error **err);
@@ -60,6 +64,9 @@ int notify_add(
 void notify_done(struct notify *notify);
 /* For a process in a user namespace, which may not do so itself: rlimits and the out-of-memory score. */
 void limits_raise(const struct lc_config *config, pid_t pid);
+
+/* api-oci.c: the filters that were compiled in this state root */
+struct oci_compiled oci_compiled(int runtime_fd);
 
 /* exec-config.c */
 int exec_config(const struct container *container, const struct lc_exec_options *options,

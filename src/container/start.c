@@ -165,7 +165,7 @@ int lc_container_start(struct lc_runtime *runtime, const char *id, struct lc_err
         return r;
     r = check_created(&container, err);
     if (r == 0 && ((container.record.oci.hooks & needs_config) != 0 || container.record.oci.listener))
-        r = oci_config(&container, NULL, NULL, &config, err);
+        r = oci_config(&container, &config, err);
     if (r == 0)
         r = start(&container, config, err);
     if (r == 0)

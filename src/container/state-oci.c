@@ -83,7 +83,7 @@ static char *describe(const struct container *container, struct lc_error **err)
     struct lc_config *config = NULL;
     char *text;
 
-    if (container->record.oci.config != 0 && oci_config(container, NULL, NULL, &config, err) < 0)
+    if (container->record.oci.config != 0 && oci_config(container, &config, err) < 0)
         return NULL;
     text = oci_state_json(
             container, config, status, status == STATUS_STOPPED ? 0 : container->record.init.pid, true);

@@ -222,8 +222,8 @@ int oci_open_locked(
     }
 }
 
-int oci_config(const struct container *container, const char *process, const char *process_file,
-        struct lc_config **ret, struct lc_error **err)
+/* config.json as it was at create; the caller frees *ret_text. */
+static int read_config(const struct container *container, char **ret_text, struct lc_error **err)
 {
     const struct record_oci *oci = &container->record.oci;
     CLEAN_FREE char *text = NULL;
@@ -238,14 +238,34 @@ int oci_config(const struct container *container, const char *process, const cha
     got = text != NULL ? pread(fd, text, oci->config_length, (off_t)oci->config) : -1;
     if (got != (ssize_t)oci->config_length)
         return fail(err, "pread", STATE, text == NULL ? ENOMEM : got < 0 ? errno : EIO);
-    if (process != NULL) {
-        const struct oci_text saved = { text, oci->config_length, OCI_CONFIG_NAME };
-        const struct oci_text given = { process, strlen(process),
-            process_file != NULL ? process_file : "process.json" };
+    *ret_text = TAKE_POINTER(text);
+    return 0;
+}
 
-        return oci_parse_process(&saved, &given, oci->bundle, ret, err);
-    }
-    return oci_parse(text, oci->config_length, OCI_CONFIG_NAME, oci->bundle, ret, err);
+int oci_config(const struct container *container, struct lc_config **ret, struct lc_error **err)
+{
+    const struct record_oci *oci = &container->record.oci;
+    CLEAN_FREE char *text = NULL;
+    int r = read_config(container, &text, err);
+
+    return r < 0 ? r : oci_parse(text, oci->config_length, OCI_CONFIG_NAME, oci->bundle, ret, err);
+}
+
+int oci_config_join(const struct container *container, const char *process, const char *process_file,
+        struct lc_config **ret, struct lc_error **err)
+{
+    const struct oci_compiled compiled = oci_compiled(container->runtime_fd);
+    const struct record_oci *oci = &container->record.oci;
+    const struct oci_text given = { process, process != NULL ? strlen(process) : 0,
+        process_file != NULL ? process_file : "process.json" };
+    struct oci_text saved = { .length = oci->config_length, .file = OCI_CONFIG_NAME };
+    CLEAN_FREE char *text = NULL;
+    int r = read_config(container, &text, err);
+
+    if (r < 0)
+        return r;
+    saved.text = text;
+    return oci_parse_join(&saved, process != NULL ? &given : NULL, &compiled, oci->bundle, ret, err);
 }
 
 int created_lock(const struct container *container, struct lc_error **err)

@@ -116,6 +116,35 @@ static void read_tree(struct reader *reader, json_t *tree)
     check_oci_rules(reader, &top);
 }
 
+/* What has been compiled before has been read before, every byte of it. */
+static bool take_seccomp(struct reader *reader, const char *text, size_t length)
+{
+    const struct oci_compiled *compiled = reader->compiled;
+    struct config_seccomp *seccomp = &reader->config->oci.seccomp;
+
+    seccomp->text = text;
+    seccomp->length = length;
+    seccomp->present =
+            compiled != NULL && compiled->find(compiled->data, text, length, &reader->config->arena, seccomp);
+    return seccomp->present;
+}
+
+static const struct survey_row left_out[] = {
+    /* What only the making of a container needs comes first. */
+    { "/mounts", NULL },
+    { "/hooks", NULL },
+    { "/annotations", NULL },
+    { "/linux/resources", NULL },
+    { "/linux/devices", NULL },
+    { "/linux/netDevices", NULL },
+    { "/linux/sysctl", NULL },
+    { "/linux/maskedPaths", NULL },
+    { "/linux/readonlyPaths", NULL },
+#define LEFT_OUT_ALWAYS 9
+    { "/linux/seccomp", take_seccomp },
+    { NULL, NULL },
+};
+
 /* A text of its own, and pointers from its own root: the configuration's are put back after it. */
 static void read_other_process(struct reader *reader, const struct oci_text *process)
 {
@@ -126,6 +155,7 @@ static void read_other_process(struct reader *reader, const struct oci_text *pro
     config->text = process->text;
     config->length = process->length;
     config->file = process->file;
+    reader->left_out = NULL;
     tree = syntax_load(reader);
     if (tree != NULL) {
         struct node top = { .json = tree };
@@ -174,12 +204,24 @@ static struct lc_config *oci_new(const struct oci_text *text, const char *bundle
     return config;
 }
 
-static int parse(const struct oci_text *text, const struct oci_text *process, const char *bundle,
-        struct lc_config **ret, struct lc_error **err)
+struct request {
+    struct oci_text text;
+    const struct oci_text *process; /* in the place of the text's own, or NULL */
+    const struct oci_compiled *compiled;
+    bool join;
+};
+
+static int parse(
+        const struct request *request, const char *bundle, struct lc_config **ret, struct lc_error **err)
 {
+    const struct oci_text *text = &request->text, *process = request->process;
     const struct error_site no_memory = { .stage = "config", .file = text->file, .errnum = ENOMEM };
     CLEANUP(config_free_pointer) struct lc_config *config = NULL;
-    struct reader reader = { .err = err, .lenient = true, .oci = true };
+    struct reader reader = { .err = err,
+        .lenient = true,
+        .oci = true,
+        .compiled = request->compiled,
+        .left_out = left_out + (request->join ? 0 : LEFT_OUT_ALWAYS) };
     int r = config_check_length(text->text, text->length, text->file, err);
 
     if (r == 0 && process != NULL)
@@ -202,25 +244,28 @@ static int parse(const struct oci_text *text, const struct oci_text *process, co
 int oci_parse(const char *text, size_t length, const char *file, const char *bundle, struct lc_config **ret,
         struct lc_error **err)
 {
-    const struct oci_text whole = { text, length, file };
-
-    return parse(&whole, NULL, bundle, ret, err);
+    return parse(&(struct request){ .text = { text, length, file } }, bundle, ret, err);
 }
 
-int oci_parse_process(const struct oci_text *config, const struct oci_text *process, const char *bundle,
-        struct lc_config **ret, struct lc_error **err)
+int oci_parse_join(const struct oci_text *config, const struct oci_text *process,
+        const struct oci_compiled *compiled, const char *bundle, struct lc_config **ret,
+        struct lc_error **err)
 {
-    return parse(config, process, bundle, ret, err);
+    const struct request request = { *config, process, compiled, true };
+
+    return parse(&request, bundle, ret, err);
 }
 
-int oci_load(int bundle_fd, const char *bundle, struct lc_config **ret, struct lc_error **err)
+int oci_load(int bundle_fd, const char *bundle, const struct oci_compiled *compiled, struct lc_config **ret,
+        struct lc_error **err)
 {
+    struct request request = { .text = { .file = OCI_CONFIG_NAME }, .compiled = compiled };
     CLEAN_FREE char *text = NULL;
-    size_t length = 0;
     int r = config_read_file(bundle_fd, OCI_CONFIG_NAME, OCI_CONFIG_NAME,
-            "`nsrun spec` makes one to start from", &text, &length, err);
+            "`nsrun spec` makes one to start from", &text, &request.text.length, err);
 
-    return r < 0 ? r : oci_parse(text, length, OCI_CONFIG_NAME, bundle, ret, err);
+    request.text.text = text;
+    return r < 0 ? r : parse(&request, bundle, ret, err);
 }
 
 int oci_parse_resources(const char *text, size_t length, const char *file, struct arena *arena,

@@ -15,10 +15,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 
 #define CACHE_NAME ".seccomp"
 #define CACHE_ENTRIES 64
-#define CACHE_MAGIC "lcbpf 1" /* the number: of this format, and of the way in which we compile */
+#define CACHE_MAGIC "lcbpf 2" /* the number: of this format, and of the way in which we compile */
 #define NAME_SIZE (2 * SECCOMP_KEY_SIZE + 1)
 
 _Static_assert(SECCOMP_KEY_SIZE == SHA256_SIZE, "a key is a digest");
@@ -27,8 +28,9 @@ struct header {
     char magic[8];
     uint8_t key[SECCOMP_KEY_SIZE];
     uint64_t length, checksum;
+    uint32_t flags, notifies; /* of struct seccomp_filter */
 };
-_Static_assert(sizeof(struct header) == 56, "no padding: it is written as it is");
+_Static_assert(sizeof(struct header) == 64, "no padding: it is written as it is");
 
 static void add_number(struct buffer *text, uint64_t number)
 {
@@ -41,52 +43,28 @@ static void add_string(struct buffer *text, const char *string)
     buffer_add(text, string, strlen(string) + 1);
 }
 
-static void add_optional(struct buffer *text, const struct config_number *number)
-{
-    add_number(text, number->set);
-    add_number(text, number->set ? (uint64_t)number->value : 0);
-}
-
-static void add_rule(struct buffer *text, const struct config_seccomp_rule *rule)
-{
-    add_string(text, rule->action);
-    add_optional(text, &rule->errno_ret);
-    add_number(text, rule->n_names);
-    for (size_t i = 0; i < rule->n_names; i++)
-        add_string(text, rule->names[i]);
-    add_number(text, rule->n_args);
-    for (size_t i = 0; i < rule->n_args; i++) {
-        add_number(text, rule->args[i].index);
-        add_number(text, rule->args[i].value);
-        add_number(text, rule->args[i].value_two);
-        add_string(text, rule->args[i].op);
-    }
-}
-
-/* All that the program is made from. Flags and listener belong to its loading and are not in it. */
-int seccomp_cache_key(const struct config_seccomp *config, uint8_t ret[SECCOMP_KEY_SIZE])
+/* All that the program is made from, and the kernel that was asked what it can do. */
+int seccomp_cache_key(const char *text, size_t length, uint8_t ret[SECCOMP_KEY_SIZE])
 {
     const struct scmp_version *version = seccomp_version();
-    struct buffer text = { 0 };
+    struct buffer all = { 0 };
+    struct utsname kernel;
     int r;
 
-    add_string(&text, CACHE_MAGIC);
-    add_number(&text, seccomp_arch_native());
-    add_number(&text, version->major);
-    add_number(&text, version->minor);
-    add_number(&text, version->micro);
-    add_string(&text, config->default_action);
-    add_optional(&text, &config->default_errno);
-    add_number(&text, config->n_architectures);
-    for (size_t i = 0; i < config->n_architectures; i++)
-        add_string(&text, config->architectures[i]);
-    add_number(&text, config->n_rules);
-    for (size_t i = 0; i < config->n_rules; i++)
-        add_rule(&text, &config->rules[i]);
-    r = text.failed ? -ENOMEM : 0;
+    if (uname(&kernel) < 0)
+        return -errno;
+    add_string(&all, CACHE_MAGIC);
+    add_string(&all, kernel.release);
+    add_string(&all, kernel.version);
+    add_number(&all, seccomp_arch_native());
+    add_number(&all, version->major);
+    add_number(&all, version->minor);
+    add_number(&all, version->micro);
+    buffer_add(&all, text, length);
+    r = all.failed ? -ENOMEM : 0;
     if (r == 0)
-        sha256(text.data, text.length, ret);
-    buffer_done(&text);
+        sha256(all.data, all.length, ret);
+    buffer_done(&all);
     return r;
 }
 
@@ -101,7 +79,7 @@ static uint64_t checksum(const struct header *header, const void *program)
         sum = (sum ^ word) * 0x100000001b3;
         sum ^= sum >> 29;
     }
-    return sum ^ header->length;
+    return sum ^ header->length ^ (uint64_t)header->flags << 32 ^ (uint64_t)header->notifies << 24;
 }
 
 static bool is_ours(int fd, mode_t type, mode_t mode, struct stat *ret)
@@ -170,8 +148,10 @@ int seccomp_cache_read(int cache, const uint8_t key[SECCOMP_KEY_SIZE], struct se
     if (read(fd, program, header.length) != (ssize_t)header.length ||
             checksum(&header, program) != header.checksum)
         return -EBADMSG;
-    ret->program = TAKE_POINTER(program);
-    ret->length = header.length;
+    *ret = (struct seccomp_filter){ .program = TAKE_POINTER(program),
+        .length = header.length,
+        .flags = header.flags,
+        .notifies = header.notifies != 0 };
     return 0;
 }
 
@@ -231,7 +211,9 @@ static int write_entry(int fd, const struct header *header, const void *program)
 
 int seccomp_cache_write(int cache, const uint8_t key[SECCOMP_KEY_SIZE], const struct seccomp_filter *filter)
 {
-    struct header header = { .magic = CACHE_MAGIC, .length = filter->length };
+    struct header header = {
+        .magic = CACHE_MAGIC, .length = filter->length, .flags = filter->flags, .notifies = filter->notifies
+    };
     char name[NAME_SIZE], temporary[32];
     CLEAN_FD int fd = -EBADF;
     uint64_t random;

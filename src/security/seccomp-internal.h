@@ -72,7 +72,7 @@ int seccomp_front_add(const struct seccomp_rules *rules, struct seccomp_code *co
 /* seccomp-cache.c */
 
 #define SECCOMP_KEY_SIZE 32
-int seccomp_cache_key(const struct config_seccomp *config, uint8_t ret[SECCOMP_KEY_SIZE]);
+int seccomp_cache_key(const char *text, size_t length, uint8_t ret[SECCOMP_KEY_SIZE]);
 /* The directory, made when it is missing. -errno: there is none that can be trusted. */
 int seccomp_cache_open(int dirfd);
 /* 0, or -errno when there is nothing or nothing that can be believed. */

@@ -196,19 +196,49 @@ int seccomp_compile(const struct config_seccomp *config, struct seccomp_filter *
     return r;
 }
 
-int seccomp_filter_get(int cache_dirfd, const struct config_seccomp *config, struct seccomp_filter *ret,
-        struct lc_error **err)
+int seccomp_filter_find(int cache_dirfd, const char *text, size_t length, struct seccomp_filter *ret)
 {
     CLEAN_FD int cache = seccomp_cache_open(cache_dirfd);
     uint8_t key[SECCOMP_KEY_SIZE];
     struct seccomp_filter filter;
+    int r = cache < 0 ? cache : seccomp_cache_key(text, length, key);
+
+    if (r == 0)
+        r = seccomp_cache_read(cache, key, &filter);
+    if (r == 0 && filter.notifies) {
+        seccomp_filter_done(&filter);
+        r = -ENOENT;
+    }
+    if (r == 0)
+        *ret = filter;
+    return r;
+}
+
+static int take_program(
+        const struct config_seccomp *config, struct seccomp_filter *ret, struct lc_error **err)
+{
+    void *program = malloc(config->program_length);
+
+    if (program == NULL)
+        return seccomp_raise(err, ENOMEM, SECCOMP_POINTER, NULL, "no memory");
+    memcpy(program, config->program, config->program_length);
+    *ret = (struct seccomp_filter){ program, config->program_length, config->program_flags, false };
+    return 0;
+}
+
+int seccomp_filter_get(int cache_dirfd, const struct config_seccomp *config, struct seccomp_filter *ret,
+        struct lc_error **err)
+{
+    CLEAN_FD int cache = -EBADF;
+    uint8_t key[SECCOMP_KEY_SIZE];
+    struct seccomp_filter filter;
     int r;
 
-    if (cache < 0 || seccomp_cache_key(config, key) < 0)
+    if (config->program != NULL)
+        return take_program(config, ret, err);
+    cache = config->text != NULL ? seccomp_cache_open(cache_dirfd) : -ENOENT;
+    if (cache < 0 || seccomp_cache_key(config->text, config->length, key) < 0)
         return seccomp_compile(config, ret, err);
-    r = begin(config, &filter, err);
-    if (r < 0)
-        return r;
     if (seccomp_cache_read(cache, key, &filter) < 0) {
         r = seccomp_compile(config, &filter, err);
         if (r < 0)

@@ -120,10 +120,12 @@ void lc_error_free(struct lc_error *err)
     }
 }
 
-int lc_config_load_bundle(const char *bundle, struct lc_config **ret, struct lc_error **err)
+int lc_runtime_load_bundle(
+        struct lc_runtime *runtime, const char *bundle, struct lc_config **ret, struct lc_error **err)
 {
     int r = outcome(__func__, err);
 
+    (void)runtime;
     record(__func__, json_pack("{s:s?}", "bundle", bundle));
     if (r < 0)
         return r;

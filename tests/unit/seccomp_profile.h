@@ -101,6 +101,8 @@ static inline void filter_from(struct filter *filter, const char *text)
     *filter = (struct filter){ 0 };
     filter->profile = text == docker ? profile_take(&filter->arena, json_load_file(docker, 0, NULL))
                                      : profile_parse(&filter->arena, text);
+    filter->profile.text = text; /* the file's name will do: it need only differ from the others */
+    filter->profile.length = strlen(text);
     if (seccomp_compile(&filter->profile, &filter->made, &error) < 0)
         fail_msg("%s", error_format(error));
 }

@@ -122,7 +122,14 @@ static void poison_program(const struct cache *cache)
 {
     const struct sock_filter allow = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
 
-    damage(cache, 56, &allow, sizeof(allow));
+    damage(cache, 64, &allow, sizeof(allow));
+}
+
+static void poison_flags(const struct cache *cache)
+{
+    const uint32_t none = 0;
+
+    damage(cache, 56, &none, sizeof(none));
 }
 
 static void poison_key(const struct cache *cache)
@@ -197,9 +204,9 @@ static void poison_directory_mode(const struct cache *cache)
 
 static void test_poisoned_is_not_believed(void **state)
 {
-    static void (*const poisons[])(const struct cache *) = { poison_program, poison_key, poison_length,
-        poison_magic, poison_cut, poison_empty, poison_mode, poison_owner, poison_link, poison_symlink,
-        poison_fifo, poison_directory_mode };
+    static void (*const poisons[])(const struct cache *) = { poison_program, poison_flags, poison_key,
+        poison_length, poison_magic, poison_cut, poison_empty, poison_mode, poison_owner, poison_link,
+        poison_symlink, poison_fifo, poison_directory_mode };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(poisons); i++) {
@@ -218,7 +225,7 @@ static void test_poisoned_is_not_believed(void **state)
         assert_int_equal(fstatat(cache.directory, cache.entry, &st, AT_SYMLINK_NOFOLLOW), 0);
         if (poisons[i] != poison_directory_mode)
             assert_true(S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600 && st.st_uid == geteuid() &&
-                        st.st_size == (off_t)(56 + cache.filter.made.length));
+                        st.st_size == (off_t)(64 + cache.filter.made.length));
         cache_close(&cache);
     }
 }
@@ -274,6 +281,34 @@ static void test_every_word_counts(void **state)
     cache_close(&cache);
 }
 
+/* Without the text being read; a listener takes more than its program. */
+static void test_found_by_text(void **state)
+{
+    static const char notifies[] = "{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/l','syscalls':["
+                                   "{'names':['mkdir'],'action':'SCMP_ACT_NOTIFY'}]}";
+    struct seccomp_filter filter;
+    struct cache cache;
+    struct filter listening;
+    double time;
+
+    (void)state;
+    cache_open(&cache);
+    assert_int_equal(seccomp_filter_find(cache.tree.root, docker, strlen(docker), &filter), 0);
+    assert_true(same_filter(&filter, &cache.filter.made));
+    seccomp_filter_done(&filter);
+    assert_true(seccomp_filter_find(cache.tree.root, docker, strlen(docker) - 1, &filter) < 0);
+    assert_true(seccomp_filter_find(-1, docker, strlen(docker), &filter) < 0);
+    filter_from(&listening, notifies);
+    for (int i = 0; i < 2; i++) {
+        filter = get_cached(cache.tree.root, &listening.profile, &time);
+        assert_true(same_filter(&filter, &listening.made));
+        seccomp_filter_done(&filter);
+        assert_true(seccomp_filter_find(cache.tree.root, notifies, strlen(notifies), &filter) < 0);
+    }
+    filter_done(&listening);
+    cache_close(&cache);
+}
+
 static void test_bounded(void **state)
 {
     struct cache cache;
@@ -312,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_cached_is_faster),
         cmocka_unit_test(test_poisoned_is_not_believed),
         cmocka_unit_test(test_every_word_counts),
+        cmocka_unit_test(test_found_by_text),
         cmocka_unit_test(test_bounded),
     };
 

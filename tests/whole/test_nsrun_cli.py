@@ -230,7 +230,7 @@ def test_words_for_engines(fake, command, errnum, words):
 
 
 def test_every_mistake_of_a_file_has_a_line(fake):
-    result = fake("create", "a", fail=fail("lc_config_load_bundle", 22, text="one|two"))
+    result = fake("create", "a", fail=fail("lc_runtime_load_bundle", 22, text="one|two"))
     messages = [LINE.match(line).group(2) for line in result.err.splitlines()]
     assert result.status == 1 and messages == ["nsrun create failed: one", "nsrun create failed: two"], result
 
@@ -252,7 +252,7 @@ def test_create(fake, arguments):
     result = fake("create", *arguments)
     create = result.call("lc_container_create")
     assert result.status == 0 and result.out == result.err == "", result
-    assert result.call("lc_config_load_bundle")["bundle"] == "/b"
+    assert result.call("lc_runtime_load_bundle")["bundle"] == "/b"
     assert (create["id"], create["pid_file"], create["stdio"], create["flags"]) == ("a", "p", [0, 1, 2], 0)
 
 
@@ -329,7 +329,7 @@ def names(result):
 def test_run(fake):
     result = fake("run", "a", run="cat; exit 7", text="passed on")
     assert (result.status, result.out, result.err) == (7, "passed on", ""), result
-    assert names(result) == ["lc_config_load_bundle", "lc_runtime_open", "lc_container_run", "lc_process_wait",
+    assert names(result) == ["lc_runtime_open", "lc_runtime_load_bundle", "lc_container_run", "lc_process_wait",
                              "lc_container_delete"]
     assert result.call("lc_container_delete")["flags"] == 1
 

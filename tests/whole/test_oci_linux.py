@@ -294,6 +294,25 @@ def test_seccomp(bundle, action, more, words):
     assert words in result.out + result.err and "Seccomp:\t2" in result.out, result
 
 
+@pytest.mark.parametrize("change", [None, "removed", "damaged"])
+def test_seccomp_of_exec(bundle, change):
+    """From the cache, or compiled again where the cache has been spoilt."""
+    seccomp(bundle, "SCMP_ACT_ERRNO", errnoRet=28)
+    bundle.script("while :; do sleep 1; done").start()
+    cache = os.path.join(bundle.state_root, ".seccomp")
+    for entry in os.listdir(cache):
+        path = os.path.join(cache, entry)
+        if change == "removed":
+            os.unlink(path)
+        elif change == "damaged":
+            with open(path, "r+b") as file:
+                file.seek(-8, os.SEEK_END)
+                file.write(b"\6\0\0\0\0\0\xff\x7f")
+    result = bundle.ok("exec", bundle.name, "sh", "-c", "mkdir /tmp/x; grep Seccomp: /proc/self/status")
+    assert "No space left" in result.err and "Seccomp:\t2" in result.out, result
+    bundle.delete("--force")
+
+
 @pytest.mark.parametrize("action", ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"])
 def test_seccomp_that_kills(bundle, action):
     seccomp(bundle, action)

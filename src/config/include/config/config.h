@@ -131,6 +131,12 @@ struct config_seccomp {
     const char *listener_path, *listener_metadata; /* NULL: none */
     struct config_seccomp_rule *rules;
     size_t n_rules;
+    const char *text; /* the object as written, in the configuration's own text; NULL: not known */
+    size_t length;
+    /* Compiled before, and then nothing else of this is filled in. */
+    const void *program;        /* struct sock_filter[] */
+    size_t program_length;      /* in bytes */
+    unsigned int program_flags; /* SECCOMP_FILTER_FLAG_* */
 };
 
 /* process.scheduler, as struct sched_attr wants it. */

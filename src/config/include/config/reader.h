@@ -11,6 +11,9 @@
 #define DEPTH_MAX 64
 #define ID_MAX 4294967294 /* (uid_t)-1 means "leave as it is" to the kernel, so it is nobody's number */
 
+struct oci_compiled;
+struct survey_row;
+
 struct reader {
     struct lc_config *config;
     struct lc_error **err;
@@ -19,6 +22,8 @@ struct reader {
     bool oci;    /* config.json: null means absent, integers up to 2^64-1, more mount options */
     bool update; /* of a container that exists: an explicit 0 of some limits is an order */
     unsigned complaints;
+    const struct survey_row *left_out;   /* members that the tree need not have, or NULL */
+    const struct oci_compiled *compiled; /* of oci.h, or NULL */
     /* What only the cross-key rules need to know. */
     bool namespaces_bad;          /* the list has errors: "needs NEWNS" would only be noise */
     const char *capabilities_key; /* whichever of the two lists came first */
@@ -46,8 +51,26 @@ struct place {
 };
 /* The token that holds byte `offset`, or the end of the text, and the value being read there. */
 struct place position_at(const char *text, size_t length, size_t offset);
-/* The first bracket below DEPTH_MAX levels; false: there is none. */
-bool position_too_deep(const char *text, size_t length, struct place *ret);
+/* Members to be found by pointers of objects' keys, "/a" or "/a/b"; the last row has none. */
+#define SURVEY_DEPTH_MAX 2
+#define SURVEY_MAX 16
+struct survey_row {
+    const char *pointer;
+    /* Given the value as written, is it left out of the tree? NULL: it is. */
+    bool (*leave_out)(struct reader *reader, const char *text, size_t length);
+};
+struct survey_value {
+    const struct survey_row *row;
+    size_t start, end;
+};
+/* In the order of the text. */
+struct survey {
+    struct survey_value found[SURVEY_MAX];
+    size_t count;
+};
+/* In one pass. False: a bracket lies below DEPTH_MAX levels. */
+bool position_survey(const char *text, size_t length, const struct survey_row *rows, struct survey *ret,
+        struct place *ret_too_deep);
 void position_line(const char *text, size_t offset, int *ret_line, int *ret_column);
 /* Where the value starts. */
 int position_of_value(const char *text, size_t length, const char *pointer, size_t *ret_offset);
@@ -55,7 +78,7 @@ int position_of_value(const char *text, size_t length, const char *pointer, size
 int position_of_key(const char *text, size_t length, const char *pointer, int *ret_line, int *ret_column);
 
 /* ---- syntax.c ---- */
-/* The tree of the configuration's text, or NULL after one error. */
+/* The tree of the configuration's text without reader->left_out, or NULL after one error. */
 json_t *syntax_load(struct reader *reader);
 
 /* ---- parse.c ---- */

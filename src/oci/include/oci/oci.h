@@ -12,18 +12,29 @@
 /* `bundle`: absolute directory that relative paths begin in. `file` names the text in messages. */
 int oci_parse(const char *text, size_t length, const char *file, const char *bundle, struct lc_config **ret,
         struct lc_error **err);
-/* Reads config.json below bundle_fd, as config_load does. */
-int oci_load(int bundle_fd, const char *bundle, struct lc_config **ret, struct lc_error **err);
+
+/* Filters that were compiled before. `find`: that of this very text of linux.seccomp becomes `program` and what belongs to it in *ret,
+ * its memory the arena's; false: there is none. With it the text is not read again. */
+struct oci_compiled {
+    bool (*find)(
+            void *data, const char *text, size_t length, struct arena *arena, struct config_seccomp *ret);
+    void *data;
+};
+/* Reads config.json below bundle_fd, as config_load does. `compiled`: or NULL. */
+int oci_load(int bundle_fd, const char *bundle, const struct oci_compiled *compiled, struct lc_config **ret,
+        struct lc_error **err);
 
 struct oci_text {
     const char *text;
     size_t length;
     const char *file;
 };
-/* A configuration whose `process` is the object of another text (exec --process). Errors in it name its own file, with
- * pointers from its own root: "/user/uid". */
-int oci_parse_process(const struct oci_text *config, const struct oci_text *process, const char *bundle,
-        struct lc_config **ret, struct lc_error **err);
+/* For a process that joins a container: a configuration that was good when the container was made, without what only the
+ * making needs; that is not read again. With `process`, the object of that other text (exec --process) stands for its own.
+ * Errors in it name its own file, with pointers from its own root: "/user/uid". */
+int oci_parse_join(const struct oci_text *config, const struct oci_text *process,
+        const struct oci_compiled *compiled, const char *bundle, struct lc_config **ret,
+        struct lc_error **err);
 
 /* A linux.resources object (update --resources). What is absent, null or 0 stays unset in *ret, which means unchanged;
  * only cpu.idle and cpu.burst can be set to 0. Strings live in the arena. */

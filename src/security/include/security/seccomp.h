@@ -18,10 +18,12 @@ struct seccomp_filter {
 
 /* Makes the program. Asks the kernel about nothing but the flags and actions that the profile wants. */
 int seccomp_compile(const struct config_seccomp *config, struct seccomp_filter *ret, struct lc_error **err);
-/* The same, from the cache `.seccomp` below the directory where the profile has been compiled before; -1: no cache.
+/* The same, from the cache `.seccomp` below the directory where this very text has been compiled before; -1: no cache.
  * What is not certain to be our own work is not believed and compiled anew; a cache that cannot be written is none. */
 int seccomp_filter_get(int cache_dirfd, const struct config_seccomp *config, struct seccomp_filter *ret,
         struct lc_error **err);
+/* The same for a text that nobody has read. -errno: it has not been compiled before, or takes more than a program: a listener. */
+int seccomp_filter_find(int cache_dirfd, const char *text, size_t length, struct seccomp_filter *ret);
 void seccomp_filter_done(struct seccomp_filter *filter);
 
 /* For the features document. NULL-terminated lists of static strings. */
