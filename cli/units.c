@@ -112,3 +112,17 @@ bool units_duration(const char *text, long long *ret)
     *ret = total > 0 && total < 1 ? 1 : (long long)total;
     return true;
 }
+
+bool units_seconds(const char *text, long long *ret)
+{
+    char *end;
+    double seconds;
+
+    if (!isdigit((unsigned char)text[0]) && text[0] != '.')
+        return false;
+    seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || seconds > INT_MAX / 1e3)
+        return false;
+    *ret = (long long)(seconds * 1e3);
+    return true;
+}

@@ -13,7 +13,7 @@ static void print_usage(FILE *out)
                 "\nCommands:\n",
             out);
     for (size_t i = 0; i < n_commands; i++)
-        (void)fprintf(out, "  %-20s %s\n", commands[i].usage, commands[i].summary);
+        (void)fprintf(out, "  %-25s %s\n", commands[i].usage, commands[i].summary);
     (void)fputs(
             "\nOptions:\n"
             "  --root DIR           where container.json is read and pid and start are written (default .)\n"
@@ -51,6 +51,22 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* What does not belong to another command may have options behind it. */
+static int take_arguments(const struct command *command, char ***argv, struct arguments *arguments)
+{
+    if (command->most == ANY_NUMBER)
+        return 0;
+    for (unsigned int i = 0; i < command->most && **argv != NULL; i++)
+        (*argv)++;
+    if (options_parse(argv, command, arguments) < 0)
+        return -1;
+    if (**argv == NULL)
+        return 0;
+    (void)fprintf(stderr, "nsinit: %s takes %s: %s (see nsinit --help)\n", command->name,
+            command->most > 0 ? "one argument" : "no argument", **argv);
+    return -1;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = { 0 };
@@ -59,7 +75,7 @@ int main(int argc, char **argv)
     if (argc == 0 || stdio_fill(arguments.stdio) < 0)
         return NSINIT_FAILED;
     argv++;
-    if (options_parse(&argv, &arguments) < 0)
+    if (options_parse(&argv, NULL, &arguments) < 0)
         return NSINIT_FAILED;
     if (*argv != NULL) {
         command = find_command(*argv);
@@ -68,7 +84,7 @@ int main(int argc, char **argv)
             return NSINIT_FAILED;
         }
         argv++;
-        if (options_parse(&argv, &arguments) < 0)
+        if (options_parse(&argv, command, &arguments) < 0)
             return NSINIT_FAILED;
     }
     if (arguments.help) {
@@ -83,10 +99,8 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return NSINIT_FAILED;
     }
-    if (*argv != NULL && !command->takes_command) {
-        (void)fprintf(stderr, "nsinit: %s takes no argument: %s (see nsinit --help)\n", command->name, *argv);
-        return NSINIT_FAILED;
-    }
     arguments.rest = argv;
+    if (take_arguments(command, &argv, &arguments) < 0)
+        return NSINIT_FAILED;
     return open_log(&arguments) < 0 ? NSINIT_FAILED : command->run(&arguments);
 }

@@ -5,25 +5,44 @@
 
 #include <libcontainer.h>
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* When nsinit itself fails; 126 and 127 are the command's. */
 #define NSINIT_FAILED 125
 
+/* As many as update has options for them. */
+#define LIMITS_MAX 10
+
 struct arguments {
     const char *root, *log, *console;
     bool lenient, load, help, version;
-    FILE *log_file; /* NULL: only warnings, on stderr */
-    char **rest;    /* what follows the command word and its options, NULL-terminated */
-    int stdio[3];   /* 0, 1, 2, or -1 where the caller had them closed */
+    bool all, json;                 /* kill, ps */
+    const char *count, *delay;      /* top */
+    const char *resources;          /* update: a file */
+    const char *limits[LIMITS_MAX]; /* update: in the order of limit_options */
+    FILE *log_file;                 /* NULL: only warnings, on stderr */
+    char **rest;                    /* what follows the command word and its options, NULL-terminated */
+    int stdio[3];                   /* 0, 1, 2, or -1 where the caller had them closed */
+};
+
+/* An option is put where `offset` says in struct arguments. */
+struct option_row {
+    const char *name;
+    size_t offset;
+    enum { OPTION_FLAG, OPTION_TEXT } kind;
 };
 
 struct command {
     const char *name, *usage, *summary;
     int (*run)(const struct arguments *arguments);
-    bool takes_command;
+    unsigned int most; /* arguments; ANY_NUMBER: a command with its own */
+    const struct option_row *options;
+    size_t n_options;
 };
+#define ANY_NUMBER UINT_MAX
 extern const struct command commands[];
 extern const size_t n_commands;
 
@@ -34,13 +53,28 @@ int command_check(const struct arguments *arguments);
 int command_plan(const struct arguments *arguments);
 int command_state(const struct arguments *arguments);
 int command_apparmor(const struct arguments *arguments);
+int command_kill(const struct arguments *arguments);
+int command_pause(const struct arguments *arguments);
+int command_ps(const struct arguments *arguments);
+int command_resume(const struct arguments *arguments);
+int command_stats(const struct arguments *arguments);
+int command_top(const struct arguments *arguments);
+int command_update(const struct arguments *arguments);
 
-/* options.c: takes options off the front of argv; *argv ends at the first other word. 0, or -1 after a message. */
-int options_parse(char ***argv, struct arguments *arguments);
+/* update.c */
+#define UPDATE_OPTIONS 12
+extern const struct option_row limit_options[UPDATE_OPTIONS];
+
+/* options.c: takes options off the front of argv; *argv ends at the first other word. `command`: whose options are known
+ * besides the general ones, or NULL. 0, or -1 after a message. */
+int options_parse(char ***argv, const struct command *command, struct arguments *arguments);
 
 /* report.c */
 void report_errors(const struct lc_error *err); /* one line each, on stderr */
 int report_and_free(struct lc_error *err);      /* prints, frees, returns the exit status */
+int report_text(const char *fmt, ...)
+        __attribute__((format(printf, 1, 2))); /* the same for a failure of our own */
+int print_text(const char *text);
 int finish_output(void); /* flushes standard output: 0, or NSINIT_FAILED after a message */
 void report_log(void *data, const char *line);
 int load_config(const struct arguments *arguments,

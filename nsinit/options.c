@@ -4,27 +4,33 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct option_row {
-    const char *name;
-    size_t offset;
-    bool takes_value;
-} rows[] = {
-    { "root", offsetof(struct arguments, root), true },
-    { "log", offsetof(struct arguments, log), true },
-    { "console", offsetof(struct arguments, console), true },
-    { "lenient", offsetof(struct arguments, lenient), false },
-    { "load", offsetof(struct arguments, load), false },
-    { "help", offsetof(struct arguments, help), false },
-    { "h", offsetof(struct arguments, help), false },
-    { "version", offsetof(struct arguments, version), false },
+static const struct option_row general[] = {
+    { "root", offsetof(struct arguments, root), OPTION_TEXT },
+    { "log", offsetof(struct arguments, log), OPTION_TEXT },
+    { "console", offsetof(struct arguments, console), OPTION_TEXT },
+    { "lenient", offsetof(struct arguments, lenient), OPTION_FLAG },
+    { "help", offsetof(struct arguments, help), OPTION_FLAG },
+    { "h", offsetof(struct arguments, help), OPTION_FLAG },
+    { "version", offsetof(struct arguments, version), OPTION_FLAG },
 };
 
-static const struct option_row *find(const char *name, size_t length)
+static const struct option_row *find(
+        const struct option_row *rows, size_t count, const char *name, size_t length)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (size_t i = 0; i < count; i++)
         if (strlen(rows[i].name) == length && memcmp(rows[i].name, name, length) == 0)
             return &rows[i];
     return NULL;
+}
+
+/* The command's own first; every command takes the general ones. */
+static const struct option_row *find_any(const struct command *command, const char *name, size_t length)
+{
+    const struct option_row *row = NULL;
+
+    if (command != NULL)
+        row = find(command->options, command->n_options, name, length);
+    return row != NULL ? row : find(general, sizeof(general) / sizeof(general[0]), name, length);
 }
 
 static int complain(const char *what, const char *word)
@@ -33,7 +39,7 @@ static int complain(const char *what, const char *word)
     return -1;
 }
 
-int options_parse(char ***argv, struct arguments *arguments)
+int options_parse(char ***argv, const struct command *command, struct arguments *arguments)
 {
     for (; **argv != NULL && (**argv)[0] == '-' && (**argv)[1] != '\0'; (*argv)++) {
         const char *word = **argv, *name = word + (word[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
@@ -43,10 +49,10 @@ int options_parse(char ***argv, struct arguments *arguments)
             (*argv)++;
             return 0;
         }
-        row = find(name, equals != NULL ? (size_t)(equals - name) : strlen(name));
+        row = find_any(command, name, equals != NULL ? (size_t)(equals - name) : strlen(name));
         if (row == NULL)
             return complain("unknown option", word);
-        if (!row->takes_value) {
+        if (row->kind == OPTION_FLAG) {
             if (equals != NULL)
                 return complain("option takes no value:", word);
             *(bool *)((char *)arguments + row->offset) = true;

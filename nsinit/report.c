@@ -1,5 +1,6 @@
 #include "nsinit.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,24 @@ int report_and_free(struct lc_error *err)
     report_errors(err);
     lc_error_free(err);
     return status;
+}
+
+int report_text(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    (void)fputs("nsinit: ", stderr);
+    (void)vfprintf(stderr, fmt, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    return NSINIT_FAILED;
+}
+
+int print_text(const char *text)
+{
+    (void)fputs(text, stdout);
+    return finish_output();
 }
 
 int finish_output(void)

@@ -3,12 +3,6 @@
 
 #include <stdlib.h>
 
-static int print_text(const char *text)
-{
-    (void)fputs(text, stdout);
-    return finish_output();
-}
-
 int command_spec(const struct arguments *arguments)
 {
     (void)arguments;
