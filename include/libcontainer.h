@@ -74,6 +74,7 @@ LC_API const char *lc_config_default(void);
 /* ---- running ---- */
 
 /* Flags of struct lc_options. */
+#define LC_FINAL_STATS 4u /* lc_process_stats() is wanted at the end */
 #define LC_LOG_STEPS 2u /* log every step with its result; without it only lines that begin "warning: " */
 #define LC_DIE_WITH_CALLER 1u /* the process is killed when the calling thread ends (foreground use) */
 
@@ -116,6 +117,11 @@ LC_API int lc_process_guard(struct lc_process *process, struct lc_error **err);
  * cgroups, interfaces, pid and start files, record. *ret_status: 0..255, or 128+N after signal N. A failure to
  * remove something is an error, but *ret_status is set all the same. Since: 0.1 */
 LC_API int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err);
+/* After lc_process_wait() of a container started with LC_FINAL_STATS: the last word on it as a JSON object, with exit status,
+ * memory (peak, limit, how often that was met, processes killed for it), CPU time, I/O and the peak of processes, taken when nobody
+ * was in it any more; null is what no control group of it, or not this kernel, counts. Of a process that joined: what it has used
+ * itself. The caller frees it. Errors: -EBUSY (not waited for), -ENODATA (not asked for). Since: 0.3 */
+LC_API int lc_process_stats(const struct lc_process *process, char **ret_json, struct lc_error **err);
 /* Accepts NULL. A process that has not been waited for is killed and waited for. Since: 0.1 */
 LC_API void lc_process_free(struct lc_process *process);
 
@@ -203,6 +209,8 @@ LC_API int lc_runtime_load_bundle(
 /* Flags of struct lc_create_options. */
 #define LC_NO_PIVOT 1u       /* chroot instead of pivot_root, for a root on ramfs */
 #define LC_NO_NEW_KEYRING 2u /* keep the caller's session keyring */
+/* lc_container_run: at its end exit status and last word (lc_process_stats) go into the state. Since: 0.3 */
+#define LC_RECORD_END 4u
 
 struct lc_create_options {
     size_t size;                /* sizeof(struct lc_create_options) */
@@ -273,7 +281,8 @@ LC_API int lc_container_kill(
 /* Removes a stopped container and all that its making made. Errors: -ENOENT, -EBUSY (not stopped). Since: 0.2 */
 LC_API int lc_container_delete(
         struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err);
-/* The OCI state as a JSON object, with "rootfs", "created" and "owner" beside it. The caller frees it. Since: 0.2 */
+/* The OCI state as a JSON object, with "rootfs", "created" and "owner" beside it; of a stopped container also "exitStatus", where it is
+ * known, and "final", which lc_process_stats() describes. The caller frees it. Since: 0.2 */
 LC_API int lc_container_state(
         struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err);
 /* The states of all containers of the state root as a JSON array. The caller frees it. Since: 0.2 */

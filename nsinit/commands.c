@@ -2,6 +2,7 @@
 
 #define FIELD(field) offsetof(struct arguments, field)
 static const struct option_row apparmor_options[] = { { "load", FIELD(load), OPTION_FLAG } };
+static const struct option_row exec_options[] = { { "stats", FIELD(stats), OPTION_OPTIONAL } };
 static const struct option_row kill_options[] = { { "all", FIELD(all), OPTION_FLAG },
     { "a", FIELD(all), OPTION_FLAG } };
 static const struct option_row ps_options[] = { { "json", FIELD(json), OPTION_FLAG } };
@@ -10,9 +11,9 @@ static const struct option_row top_options[] = { { "n", FIELD(count), OPTION_TEX
 #define ROWS(rows) rows, sizeof(rows) / sizeof((rows)[0])
 
 const struct command commands[] = {
-    { "exec", "exec CMD [ARG...]",
+    { "exec", "exec [--stats[=FILE]] CMD [ARG...]",
             "start the container of this directory with CMD, or run CMD inside it when it lives",
-            command_exec, ANY_NUMBER, NULL, 0 },
+            command_exec, ANY_NUMBER, ROWS(exec_options) },
     { "check", "check", "validate container.json and try on this host everything it asks for", command_check,
             0, NULL, 0 },
     { "plan", "plan [CMD [ARG...]]", "print what exec would do, one op a line, with the key each came from",

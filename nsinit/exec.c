@@ -6,6 +6,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* To the file, or, for "", to standard error. The command's status is what counts: a failure is only said. */
+static void print_stats(const struct arguments *arguments, const struct lc_process *process)
+{
+    struct lc_error *err = NULL;
+    FILE *out = arguments->stats[0] != '\0' ? fopen(arguments->stats, "we") : stderr;
+    char *text = NULL;
+
+    if (lc_process_stats(process, &text, &err) < 0)
+        (void)report_and_free(err);
+    else if (out == NULL || fprintf(out, "%s\n", text) < 0 || fflush(out) != 0)
+        (void)report_text("%s: %m", arguments->stats);
+    if (out != NULL && out != stderr)
+        (void)fclose(out);
+    free(text);
+}
+
 static int run(const struct arguments *arguments, const struct lc_config *config)
 {
     struct lc_process *process = NULL;
@@ -14,6 +30,8 @@ static int run(const struct arguments *arguments, const struct lc_config *config
     int signals = relay_prepare(), status = NSINIT_FAILED, r;
 
     fill_options(arguments, &options);
+    if (arguments->stats != NULL)
+        options.flags |= LC_FINAL_STATS;
     if (lc_config_tty(config))
         (void)terminal_size(&options.rows, &options.columns);
     r = lc_exec(config, &options, &process, &err);
@@ -28,6 +46,8 @@ static int run(const struct arguments *arguments, const struct lc_config *config
         if (r < 0)
             report_errors(err);
         lc_error_free(err);
+        if (arguments->stats != NULL)
+            print_stats(arguments, process);
         lc_process_free(process);
     }
     if (signals >= 0)

@@ -21,6 +21,7 @@ struct arguments {
     bool lenient, load, help, version;
     bool all, json;                 /* kill, ps */
     const char *count, *delay;      /* top */
+    const char *stats;              /* exec: a file, or "" for standard error; NULL: none */
     const char *resources;          /* update: a file */
     const char *limits[LIMITS_MAX]; /* update: in the order of limit_options */
     FILE *log_file;                 /* NULL: only warnings, on stderr */
@@ -32,7 +33,7 @@ struct arguments {
 struct option_row {
     const char *name;
     size_t offset;
-    enum { OPTION_FLAG, OPTION_TEXT } kind;
+    enum { OPTION_FLAG, OPTION_TEXT, OPTION_OPTIONAL } kind; /* OPTIONAL: only with "="; else "" */
 };
 
 struct command {

@@ -58,9 +58,11 @@ int options_parse(char ***argv, const struct command *command, struct arguments 
             *(bool *)((char *)arguments + row->offset) = true;
             continue;
         }
-        if (equals == NULL && (*argv)[1] == NULL)
+        if (equals == NULL && row->kind == OPTION_TEXT && (*argv)[1] == NULL)
             return complain("option needs a value:", word);
-        *(const char **)((char *)arguments + row->offset) = equals != NULL ? equals + 1 : *++*argv;
+        *(const char **)((char *)arguments + row->offset) = equals != NULL                 ? equals + 1
+                                                            : row->kind == OPTION_OPTIONAL ? ""
+                                                                                           : *++*argv;
     }
     return 0;
 }

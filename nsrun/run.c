@@ -37,6 +37,8 @@ static int attended(const struct call *call, const char *id, struct launched *la
     struct lc_error *err = NULL;
     int signals = relay_prepare(), status = 1, r;
 
+    if (keep)
+        options->flags |= LC_RECORD_END;
     if (lc_config_tty(launched->config))
         (void)terminal_size(&options->rows, &options->columns);
     r = lc_container_run(launched->runtime, id, launched->config, options, &process, &err);

@@ -198,6 +198,10 @@ int64_t cgroup_now_ms(void);
 const struct cgroup_group *cgroup_find(const struct cgroup_set *set, enum cgroup_controller controller);
 bool cgroup_has_file(const struct cgroup_group *group, const char *file);
 
+/* ---- final.c ---- */
+/* The number behind a word at the start of a line; CGROUP_UNKNOWN. */
+int64_t cgroup_word_number(const char *text, const char *word);
+
 /* ---- freezer.c ---- */
 /* Is what stands in freezer.state or cgroup.freeze "frozen"? -ENOENT: no such file. */
 int cgroup_group_frozen(const struct cgroup_group *group);

@@ -51,19 +51,6 @@ int cgroup_oom_fd(const struct cgroup_set *set)
     return group->v2 ? open_in(group, V2_EVENTS, O_RDONLY) : register_v1(group);
 }
 
-/* "oom_kill 3" at the start of a line. */
-static int64_t number_after(const char *text, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (const char *line = text; line != NULL;
-            line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL) {
-        if (strncmp(line, name, length) == 0 && line[length] == ' ')
-            return strtoll(line + length + 1, NULL, 10);
-    }
-    return -1;
-}
-
 /* v1's end of a group signals the eventfd as well: then nobody was killed. v2's memory.events changes for other reasons too
  * (limits met), so the caller compares counts. */
 int cgroup_oom_take(int fd)
@@ -82,20 +69,6 @@ int cgroup_oom_take(int fd)
         return -errno;
     (void)lseek(fd, 0, SEEK_SET);
     text[got] = '\0';
-    kills = number_after(text, "oom_kill");
+    kills = cgroup_word_number(text, "oom_kill");
     return kills < 0 ? 0 : (int)kills;
-}
-
-int64_t cgroup_oom_killed(const struct cgroup_set *set)
-{
-    const struct cgroup_group *group = cgroup_find(set, CGROUP_MEMORY);
-    CLEAN_FREE char *text = NULL;
-    int r;
-
-    if (group == NULL)
-        return -ENOENT;
-    r = cgroup_read_file(group, group->v2 ? V2_EVENTS : V1_CONTROL, &text);
-    if (r < 0)
-        return r;
-    return number_after(text, "oom_kill");
 }

@@ -1,5 +1,5 @@
 /* The public functions: thin, so that the rooms behind them can change. */
-#include "control.h"
+#include "final.h"
 
 #include <base/util.h>
 #include <security/apparmor.h>
@@ -117,7 +117,7 @@ static int take_options(const struct lc_options *given, struct lc_options *ret, 
 
         while (i < given->size && bytes[i] == 0)
             i++;
-        if (i >= given->size && (given->flags & ~(LC_DIE_WITH_CALLER | LC_LOG_STEPS)) == 0 &&
+        if (i >= given->size && (given->flags & ~(LC_DIE_WITH_CALLER | LC_LOG_STEPS | LC_FINAL_STATS)) == 0 &&
                 given->argv != NULL && given->argv[0] != NULL && given->argv[0][0] != '\0') {
             memcpy(ret, given, known);
             return 0;
@@ -200,6 +200,7 @@ int lc_exec(const struct lc_config *config, const struct lc_options *given, stru
         return error_raise(err, &(struct error_site){ .errnum = ENOMEM }, NULL);
     process->log = (struct log){ options.log, options.log_data, (options.flags & LC_LOG_STEPS) != 0 };
     r = container_open(&process->container, options.root, options.rootfs, &process->log, err);
+    process->container.wants_final = (options.flags & LC_FINAL_STATS) != 0;
     if (r == 0)
         r = start_or_join(process, config, &options, err);
     if (r < 0) {
@@ -255,14 +256,41 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
         *ret_status = process->status;
         return 0;
     }
-    r = wait_process(process->session.pid, process->session.pidfd, &process->status);
+    r = wait_process_usage(
+            process->session.pid, process->session.pidfd, &process->status, &process->usage);
     if (r < 0)
         return error_raise(
                 err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
     guard_end(&process->session.guard);
     process->waited = true;
     *ret_status = process->status;
+    if (process->status == 128 + SIGKILL)
+        final_explain(&process->container, !process->joined);
+    process->container.status = process->status;
+    process->container.usage = &process->usage;
+    if (process->keeps_final)
+        final_record(&process->container, process->status, &process->usage);
     return process->joined || process->bare ? 0 : container_end(&process->container, err);
+}
+
+/* Of a process that joined: what it has used itself; the container goes on. */
+int lc_process_stats(const struct lc_process *process, char **ret_json, struct lc_error **err)
+{
+    static const struct container nowhere;
+    char *text;
+
+    if (!process->waited)
+        return refuse(err, "stats", EBUSY, "the process has not been waited for");
+    if (process->joined)
+        text = final_json(&nowhere, process->status, &process->usage);
+    else if (process->container.final != NULL)
+        text = strdup(process->container.final);
+    else
+        return refuse(err, "stats", ENODATA, "nobody has asked for them: LC_FINAL_STATS");
+    if (text == NULL)
+        return refuse(err, "stats", ENOMEM, "no memory for the numbers");
+    *ret_json = text;
+    return 0;
 }
 
 void lc_process_free(struct lc_process *process)

@@ -12,6 +12,7 @@
 #include <wire/wire.h>
 
 #include <limits.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* A process as two numbers that together are never reused: pid and start time (field 22 of /proc/PID/stat). */
@@ -21,6 +22,8 @@ struct identity {
 };
 /* 0 or -ESRCH. */
 int identity_read(pid_t pid, struct identity *ret);
+/* The exit status of one that has ended and is not reaped yet; -1: not known. */
+int identity_status(const struct identity *identity);
 /* Alive and not a zombie: somebody else may be slow to reap it. */
 bool identity_runs(const struct identity *identity);
 /* A pidfd of exactly this process, or -ESRCH when it has ended. */
@@ -40,6 +43,8 @@ struct record_oci {
     uint32_t joined;                          /* namespaces by path, NAMESPACE_BIT() */
     uint32_t hooks;                           /* 1 << enum config_hook_kind: which there are */
     bool listener;                            /* seccomp listener: start has to pass it on */
+    int status;                               /* exit status of the first process; -1: not known */
+    char *final;                              /* JSON of final.c; NULL: not taken */
     unsigned long long config, config_length; /* where config.json stands in the state file */
 };
 
@@ -68,6 +73,11 @@ struct container {
     const struct log *log;
     bool beginning;                 /* OCI: its maker is at it, and has recorded nothing yet */
     const struct lc_config *config; /* OCI: what is written behind the first record */
+    /* The last word on it: taken by reclaim_resources() when wanted. The exit status of its first process, or -1. */
+    bool wants_final;
+    int status;
+    const struct rusage *usage; /* of that process, or NULL */
+    char *final;
     struct record record;
 };
 
@@ -187,7 +197,9 @@ struct lc_process {
     struct session session;
     bool joined, waited;
     bool bare; /* OCI: only to be waited for; what it leaves is another call's business */
+    bool keeps_final; /* OCI: the last word is to be recorded */
     int status;
+    struct rusage usage;
 };
 
 /* create.c, join.c */
@@ -211,7 +223,11 @@ int plan_for(const struct container *container, const struct lc_config *config,
         const struct lc_options *options, struct lc_plan **ret, struct lc_error **err);
 
 /* wait.c */
+/* `ret_usage` may be NULL: what it and its waited-for children have used. */
+int wait_process_usage(pid_t pid, int pidfd, int *ret_status, struct rusage *ret_usage);
 int wait_process(pid_t pid, int pidfd, int *ret_status);
+/* 0 to 255, or 128+N after signal N. */
+int exit_status(int code, int status);
 int signal_process(pid_t pid, int pidfd, int signal);
 
 /* hint.c: what the user can do, for the usual failures; adds to the newest error */

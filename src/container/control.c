@@ -1,6 +1,6 @@
 /* kill, pause, resume, update, the numbers and the processes of a container that lives: of a root directory, or of a state
  * root. */
-#include "control.h"
+#include "final.h"
 
 #include <base/util.h>
 #include <cgroups/resctrl.h>
@@ -71,6 +71,8 @@ static int kill_target(
     if ((flags & LC_KILL_ALL) != 0) {
         r = signal_all(&container, signal, err);
     } else if (container_status(&container) == STATUS_STOPPED) {
+        if (runtime != NULL)
+            final_record(&container, identity_status(&container.record.init), NULL);
         r = refuse(err, "kill", ESRCH, "container not running");
     } else {
         r = signal_first(&container, signal, err);

@@ -473,7 +473,12 @@ int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc
         return r;
     }
     fd_close(&process->session.socket);
-    container_close(&process->container);
+    /* For the end: what it was in, and where that is written down. */
+    container_unlock(&process->container);
+    process->container.runtime_fd = -EBADF;
+    process->container.config = NULL;
+    process->container.log = &process->log;
+    process->keeps_final = (creation.options.flags & LC_RECORD_END) != 0;
     *ret = process;
     return 0;
 }

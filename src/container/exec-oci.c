@@ -137,8 +137,14 @@ static int give_process(struct joining *joining, struct lc_process **ret, struct
         return refuse(err, "exec", ENOMEM, "no memory");
     }
     process->bare = process->joined = true;
-    process->container =
-            (struct container){ .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF };
+    process->container = (struct container){ .root_fd = -EBADF,
+        .state_fd = -EBADF,
+        .lock_fd = -EBADF,
+        .mark_fd = -EBADF,
+        .log = &process->log,
+        .record = joining->container.record };
+    joining->container.record = (struct record){ 0 };
+    process->log = *joining->container.log;
     process->session = joining->session;
     process->session.log = &process->log;
     process->session.plan = NULL;

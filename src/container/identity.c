@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 char *process_stat(pid_t pid, char *text, size_t size)
 {
@@ -66,9 +67,21 @@ bool identity_alive(const struct identity *identity)
 
 bool identity_runs(const struct identity *identity)
 {
-    char text[1024], *field = identity_alive(identity) ? process_stat(identity->pid, text, sizeof(text)) : NULL;
+    char text[1024],
+            *field = identity_alive(identity) ? process_stat(identity->pid, text, sizeof(text)) : NULL;
 
     return field != NULL && *field != 'Z' && *field != 'X';
+}
+
+int identity_status(const struct identity *identity)
+{
+    enum { EXIT_CODE = 52 };
+    unsigned long long code;
+
+    if (identity_runs(identity) || !identity_alive(identity) ||
+            read_field(identity->pid, EXIT_CODE, &code) < 0 || !identity_alive(identity))
+        return -1;
+    return WIFSIGNALED((int)code) ? 128 + WTERMSIG((int)code) : WEXITSTATUS((int)code);
 }
 
 int identity_open(const struct identity *identity)

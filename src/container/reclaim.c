@@ -1,5 +1,5 @@
 /* The end of a container, in one place: after its first process ended, after a failed start, after a crash. */
-#include "container.h"
+#include "final.h"
 #include "mark.h"
 
 #include <base/util.h>
@@ -46,6 +46,15 @@ static int remove_rdt(const struct container *container, struct lc_error **err)
                             NULL);
 }
 
+/* Nobody may add to the numbers any more: what the first process has left behind is killed now. */
+static void take_final(struct container *container)
+{
+    if (!container->wants_final || container->final != NULL)
+        return;
+    (void)cgroup_kill(&container->record.groups, END_TIMEOUT_MS);
+    container->final = final_json(container, container->status, container->usage);
+}
+
 int reclaim_resources(struct container *container, struct lc_error **err)
 {
     struct record *record = &container->record;
@@ -58,6 +67,7 @@ int reclaim_resources(struct container *container, struct lc_error **err)
         (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);
         mark_kill(container, END_TIMEOUT_MS);
     }
+    take_final(container);
     for (size_t i = 0; i < record->n_links; i++)
         if (record->links[i].host_name[0] != '\0')
             (void)network_remove(record->links[i].host_name);

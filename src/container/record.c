@@ -50,6 +50,10 @@ static void format_oci(struct buffer *out, const struct record_oci *oci)
             "  \"config\": [%llu, %llu],\n",
             oci->complete ? "true" : "false", oci->joined, oci->hooks, oci->listener ? "true" : "false",
             oci->config, oci->config_length);
+    if (oci->status >= 0)
+        buffer_printf(out, "  \"exit\": %d,\n", oci->status);
+    if (oci->final != NULL)
+        buffer_printf(out, "  \"final\": %s,\n", oci->final);
 }
 
 /* What is nobody's business but ours, and room for the numbers that are not known yet, so that no later version is
@@ -230,7 +234,8 @@ static int parse_string(const json_t *top, const char *name, bool required, char
 
 static int parse_oci(const json_t *top, struct record_oci *oci)
 {
-    const json_t *place = json_object_get(top, "config");
+    const json_t *place = json_object_get(top, "config"), *status = json_object_get(top, "exit"),
+                 *final = json_object_get(top, "final");
     json_int_t offset = json_integer_value(json_array_get(place, 0));
     json_int_t length = json_integer_value(json_array_get(place, 1));
     const char *created = json_string_value(json_object_get(top, "created"));
@@ -249,6 +254,12 @@ static int parse_oci(const json_t *top, struct record_oci *oci)
     oci->listener = json_is_true(json_object_get(top, "listener"));
     oci->joined = (uint32_t)json_integer_value(json_object_get(top, "joined"));
     oci->hooks = (uint32_t)json_integer_value(json_object_get(top, "hooks"));
+    oci->status = json_is_integer(status) ? (int)json_integer_value(status) : -1;
+    if (json_is_object(final)) {
+        oci->final = json_dumps(final, JSON_COMPACT);
+        if (oci->final == NULL)
+            return -ENOMEM;
+    }
     r = parse_string(top, "bundle", true, &oci->bundle);
     if (r == 0)
         r = parse_string(top, "rootfs", true, &oci->rootfs);
@@ -291,5 +302,6 @@ void record_done(struct record *record)
     free(record->oci.rootfs);
     free(record->oci.version);
     free(record->oci.rdt);
+    free(record->oci.final);
     *record = (struct record){ 0 };
 }

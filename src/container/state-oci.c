@@ -1,5 +1,5 @@
 /* The state of an OCI container as JSON: for hooks, for `state` and for `list`. */
-#include "runtime.h"
+#include "final.h"
 
 #include <base/util.h>
 
@@ -72,12 +72,16 @@ char *oci_state_json(const struct container *container, const struct lc_config *
     add_annotations(&out, config);
     if (for_people)
         add_owner(&out, container);
+    if (for_people && status == STATUS_STOPPED && oci->status >= 0)
+        buffer_printf(&out, ",\n  \"exitStatus\": %d", oci->status);
+    if (for_people && status == STATUS_STOPPED && oci->final != NULL)
+        buffer_printf(&out, ",\n  \"final\": %s", oci->final);
     buffer_text(&out, "\n}");
     return buffer_take_text(&out);
 }
 
 /* What state and list show. NULL with an error, or when memory is out. */
-static char *describe(const struct container *container, struct lc_error **err)
+static char *describe(struct container *container, struct lc_error **err)
 {
     enum status status = oci_status(container);
     struct lc_config *config = NULL;
@@ -85,6 +89,8 @@ static char *describe(const struct container *container, struct lc_error **err)
 
     if (container->record.oci.config != 0 && oci_config(container, &config, err) < 0)
         return NULL;
+    if (status == STATUS_STOPPED)
+        final_record(container, identity_status(&container->record.init), NULL);
     text = oci_state_json(
             container, config, status, status == STATUS_STOPPED ? 0 : container->record.init.pid, true);
     lc_config_free(config);

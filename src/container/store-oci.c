@@ -68,6 +68,7 @@ int oci_make(struct lc_runtime *runtime, const char *id, struct container *conta
         return r;
     begin(container, runtime, id);
     container->record.oci.present = true;
+    container->record.oci.status = -1;
     if (mkdirat(runtime->fd, id, 0700) < 0) {
         if (errno == EEXIST)
             return error_raise(err, &(struct error_site){ .stage = "state", .errnum = EEXIST },
@@ -103,7 +104,8 @@ int record_write_oci(struct container *container, struct lc_error **err)
         oci->config_length = container->config->length;
         oci->config = 1 << 30; /* as long as it will ever be */
         text = record_format(container, NULL);
-        oci->config = text != NULL ? (strlen(text) + 2048) / 1024 * 1024 : 0;
+        /* And room for the last word. */
+        oci->config = text != NULL ? (strlen(text) + 3072) / 1024 * 1024 : 0;
         free(TAKE_POINTER(text));
     }
     text = record_format(container, NULL);

@@ -101,6 +101,7 @@ void container_close(struct container *container)
 {
     container_unlock(container);
     record_done(&container->record);
+    free(TAKE_POINTER(container->final));
     fd_close(&container->mark_fd);
     fd_close(&container->root_fd);
     fd_close(&container->state_fd);

@@ -111,14 +111,27 @@ bool cgroup_counts_all(const struct cgroup_set *set);
 struct buffer;
 int cgroup_stats_json(const struct cgroup_set *set, const struct cgroup_rest *rest, struct buffer *out);
 
+/* What the kernel has counted until now; CGROUP_UNKNOWN where no group does, or this kernel does not. */
+#define CGROUP_UNKNOWN INT64_MIN
+struct cgroup_memory_facts {
+    int64_t peak, limit, swap_peak; /* bytes; `limit` is unknown too where there is none */
+    int64_t max, oom, oom_kill;     /* how often the limit was met, memory ran out, a process was killed for it */
+};
+void cgroup_memory_facts(const struct cgroup_set *set, struct cgroup_memory_facts *ret);
+struct cgroup_final {
+    struct cgroup_memory_facts memory;
+    int64_t total, user, kernel, throttled; /* nanoseconds of the processors */
+    int64_t read_bytes, written_bytes, reads, writes;
+    int64_t pids_peak, pids_refused;
+};
+/* The last word when nobody is in the groups any more and they are not removed yet. */
+void cgroup_final(const struct cgroup_set *set, struct cgroup_final *ret);
+
 /* Told when a process of the container is killed for want of memory. The fd is readable (v1: an eventfd, POLLIN) or has
  * POLLPRI (v2: memory.events); -ENOENT: no memory controller. cgroup_oom_take: after poll; v1: events since the last
  * call, v2: kills so far, compare with the last answer. The end of a v1 group is an event too: look whether it exists. */
 int cgroup_oom_fd(const struct cgroup_set *set);
 int cgroup_oom_take(int fd);
-/* Processes killed for want of memory in the container so far; -1: the kernel does not count them; -errno. */
-int64_t cgroup_oom_killed(const struct cgroup_set *set);
-
 /* Stops every process of the container (v1 freezer, v2 cgroup.freeze) and waits until all have stopped, or lets them go
  * on. On failure, also after timeout_ms, they run on. */
 int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err);

@@ -1,0 +1,160 @@
+#include "final.h"
+
+#include <base/buffer.h>
+#include <base/util.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+
+struct member {
+    const char *name;
+    int64_t value;
+};
+
+/* What nobody has counted is null, not 0. */
+static void add_members(struct buffer *out, const struct member *members, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(out, "%s\"%s\":", i > 0 ? "," : "", members[i].name);
+        if (members[i].value == CGROUP_UNKNOWN)
+            buffer_text(out, "null");
+        else
+            buffer_printf(out, "%" PRId64, members[i].value);
+    }
+}
+
+static int64_t nanoseconds(const struct timeval *time)
+{
+    return (int64_t)time->tv_sec * 1000000000 + (int64_t)time->tv_usec * 1000;
+}
+
+/* No group counts: the first process and all that it has waited for. */
+static void take_usage(const struct rusage *usage, struct cgroup_final *final)
+{
+    if (usage == NULL)
+        return;
+    if (final->total == CGROUP_UNKNOWN) {
+        final->user = nanoseconds(&usage->ru_utime);
+        final->kernel = nanoseconds(&usage->ru_stime);
+        final->total = final->user + final->kernel;
+    }
+    if (final->memory.peak == CGROUP_UNKNOWN && final->memory.oom_kill == CGROUP_UNKNOWN)
+        final->memory.peak = (int64_t)usage->ru_maxrss * 1024;
+}
+
+static void format(struct buffer *out, int status, const struct cgroup_final *final)
+{
+    const struct cgroup_memory_facts *memory = &final->memory;
+    const struct member head[] = { { "exitStatus", status >= 0 ? status : CGROUP_UNKNOWN } };
+    const struct member sizes[] = { { "peak", memory->peak }, { "limit", memory->limit },
+        { "swapPeak", memory->swap_peak } };
+    const struct member events[] = { { "max", memory->max }, { "oom", memory->oom },
+        { "oom_kill", memory->oom_kill } };
+    const struct member times[] = { { "total", final->total }, { "user", final->user },
+        { "kernel", final->kernel }, { "throttled", final->throttled } };
+    const struct member io[] = { { "readBytes", final->read_bytes }, { "writtenBytes", final->written_bytes },
+        { "reads", final->reads }, { "writes", final->writes } };
+    const struct member pids[] = { { "peak", final->pids_peak }, { "refused", final->pids_refused } };
+
+    buffer_text(out, "{");
+    add_members(out, head, ARRAY_SIZE(head));
+    buffer_text(out, ",\"memory\":{");
+    add_members(out, sizes, ARRAY_SIZE(sizes));
+    buffer_text(out, ",\"events\":{");
+    add_members(out, events, ARRAY_SIZE(events));
+    buffer_text(out, "}},\"cpu\":{");
+    add_members(out, times, ARRAY_SIZE(times));
+    buffer_text(out, "},\"io\":{");
+    add_members(out, io, ARRAY_SIZE(io));
+    buffer_text(out, "},\"pids\":{");
+    add_members(out, pids, ARRAY_SIZE(pids));
+    buffer_text(out, "}}");
+}
+
+char *final_json(const struct container *container, int status, const struct rusage *usage)
+{
+    struct cgroup_final final;
+    struct buffer out = { 0 };
+
+    cgroup_final(&container->record.groups, &final);
+    take_usage(usage, &final);
+    format(&out, status, &final);
+    return buffer_take_text(&out);
+}
+
+void final_explain(const struct container *container, bool first)
+{
+    const char *key = container->record.oci.present ? "/linux/resources/memory/limit" : "/cgroups/memory";
+    struct cgroup_memory_facts facts;
+    struct buffer out = { 0 };
+    CLEAN_FREE char *text = NULL;
+
+    cgroup_memory_facts(&container->record.groups, &facts);
+    if (facts.oom_kill <= 0)
+        return;
+    buffer_printf(&out, "out of memory: the kernel killed %" PRId64 " process%s of the container, ",
+            facts.oom_kill, facts.oom_kill == 1 ? "" : "es");
+    if (facts.limit != CGROUP_UNKNOWN)
+        buffer_printf(&out, "whose limit is %" PRId64 " bytes (%s)", facts.limit, key);
+    else
+        buffer_text(&out, "which has no limit of its own: the host or a group above it ran out");
+    if (facts.peak != CGROUP_UNKNOWN)
+        buffer_printf(&out, "; the most it used were %" PRId64 " bytes", facts.peak);
+    buffer_printf(&out,
+            first ? "; its first process, pid %d, ended by SIGKILL"
+                  : "; the process that joined ended by SIGKILL, the first one, pid %d, lives",
+            (int)container->record.init.pid);
+    text = buffer_take_text(&out);
+    if (text != NULL)
+        log_warning(container->log, "%s", text);
+}
+
+/* Somebody may still live in its groups: without a pid namespace that does not end with the first process. */
+static bool is_empty(const struct container *container)
+{
+    CLEAN_FREE pid_t *pids = NULL;
+    size_t count = 0;
+    int r = cgroup_processes(&container->record.groups, &pids, &count);
+
+    return r == -ENOENT || (r == 0 && count == 0);
+}
+
+/* Whoever has the lock is about to change or remove it; then the next one will record. */
+static void write_record(struct container *container)
+{
+    struct container writer = *container;
+    const struct record mine = container->record;
+
+    writer.lock_fd = openat(container->state_fd, container->record_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    writer.record = (struct record){ 0 };
+    if (writer.lock_fd >= 0 && flock(writer.lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+            record_load(&writer, writer.lock_fd) == 0 && writer.record.init.pid == mine.init.pid &&
+            writer.record.init.start == mine.init.start && writer.record.oci.final == NULL) {
+        writer.record.oci.status = mine.oci.status;
+        writer.record.oci.final = mine.oci.final != NULL ? strdup(mine.oci.final) : NULL;
+        (void)record_write(&writer, NULL);
+    }
+    record_done(&writer.record);
+    fd_close(&writer.lock_fd);
+}
+
+void final_record(struct container *container, int status, const struct rusage *usage)
+{
+    struct record_oci *oci = &container->record.oci;
+
+    if (!oci->complete || oci->final != NULL)
+        return;
+    if (oci->status < 0)
+        oci->status = status;
+    if (is_empty(container))
+        oci->final = final_json(container, oci->status, usage);
+    if (oci->status < 0 && oci->final == NULL)
+        return;
+    if (container->lock_fd >= 0)
+        (void)record_write(container, NULL);
+    else
+        write_record(container);
+}
