@@ -75,7 +75,7 @@ LC_API const char *lc_config_default(void);
 
 /* Flags of struct lc_options. */
 #define LC_FINAL_STATS 4u /* lc_process_stats() is wanted at the end */
-#define LC_LOG_STEPS 2u /* log every step with its result; without it only lines that begin "warning: " */
+#define LC_LOG_STEPS 2u   /* log every step with its result; without it only lines that begin "warning: " */
 #define LC_DIE_WITH_CALLER 1u /* the process is killed when the calling thread ends (foreground use) */
 
 struct lc_options {

@@ -256,8 +256,7 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
         *ret_status = process->status;
         return 0;
     }
-    r = wait_process_usage(
-            process->session.pid, process->session.pidfd, &process->status, &process->usage);
+    r = wait_process_usage(process->session.pid, process->session.pidfd, &process->status, &process->usage);
     if (r < 0)
         return error_raise(
                 err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);

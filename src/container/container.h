@@ -196,7 +196,7 @@ struct lc_process {
     struct log log;
     struct session session;
     bool joined, waited;
-    bool bare; /* OCI: only to be waited for; what it leaves is another call's business */
+    bool bare;        /* OCI: only to be waited for; what it leaves is another call's business */
     bool keeps_final; /* OCI: the last word is to be recorded */
     int status;
     struct rusage usage;

@@ -99,7 +99,7 @@ int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroup
 
 /* What no group of the container counts, from its processes, and what no group ever counts. */
 struct cgroup_rest {
-    bool known;                        /* the numbers are */
+    bool known;                      /* the numbers are */
     uint64_t user, kernel, resident; /* nanoseconds; bytes */
     size_t pids;
     const char *network; /* the JSON of network_interfaces; NULL: null */
@@ -115,7 +115,7 @@ int cgroup_stats_json(const struct cgroup_set *set, const struct cgroup_rest *re
 #define CGROUP_UNKNOWN INT64_MIN
 struct cgroup_memory_facts {
     int64_t peak, limit, swap_peak; /* bytes; `limit` is unknown too where there is none */
-    int64_t max, oom, oom_kill;     /* how often the limit was met, memory ran out, a process was killed for it */
+    int64_t max, oom, oom_kill; /* how often the limit was met, memory ran out, a process was killed for it */
 };
 void cgroup_memory_facts(const struct cgroup_set *set, struct cgroup_memory_facts *ret);
 struct cgroup_final {
