@@ -205,7 +205,8 @@ def test_hostname_needs_newuts(box, namespaces):
 
 
 def test_pid_namespace_view(box):
-    assert box.out("echo $$; ls /proc | grep -c '^[0-9]'").split() == ["1", "3"]
+    """The shell, ls, and grep, if that is there already when ls looks."""
+    assert box.out("echo $$; ls /proc | grep -c '^[0-9]'").split() in (["1", "2"], ["1", "3"])
 
 
 @pytest.mark.parametrize("cgroups", [False, True], ids=["tree", "cgroup"])

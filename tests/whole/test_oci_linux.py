@@ -377,11 +377,13 @@ def test_resources(bundle):
     bundle.linux["resources"].update(memory={"limit": 1 << 26, "reservation": 1 << 25}, pids={"limit": 77},
                                      cpu={"shares": 333, "quota": 40000, "period": 50000, "cpus": "0", "mems": "0"})
     bundle.start()
-    for controller, name, value in (
-            ("memory", "memory.limit_in_bytes", 1 << 26), ("memory", "memory.soft_limit_in_bytes", 1 << 25),
-            ("pids", "pids.max", 77), ("cpu", "cpu.shares", 333), ("cpu", "cpu.cfs_quota_us", 40000),
-            ("cpu", "cpu.cfs_period_us", 50000), ("cpuset", "cpuset.cpus", 0)):
-        assert bundle.group_file(controller, name) == str(value), name
+    for controller, name, value, v2_name, v2_value in (
+            ("memory", "memory.limit_in_bytes", 1 << 26, "memory.max", 1 << 26),
+            ("memory", "memory.soft_limit_in_bytes", 1 << 25, "memory.low", 1 << 25),
+            ("pids", "pids.max", 77, "pids.max", 77), ("cpu", "cpu.shares", 333, "cpu.weight", 42),
+            ("cpu", "cpu.cfs_quota_us", 40000, "cpu.max", "40000 50000"),
+            ("cpu", "cpu.cfs_period_us", 50000, "cpu.max", "40000 50000"), ("cpuset", "cpuset.cpus", 0, "cpuset.cpus", 0)):
+        assert bundle.group_file(controller, name, v2_name) in (str(value), str(v2_value)), name
     bundle.delete("--force")
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support import proc
-from support.wait import wait_until
+from support.wait import PATIENCE, wait_until
 
 SETTING = os.environ.get("LC_STRESS", "1")
 FULL = SETTING == "full"
@@ -29,7 +29,7 @@ def start(box, *command, **options):
 def run(box, *command, timeout=20):
     process = start(box, *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=timeout * PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

@@ -7,7 +7,7 @@ import subprocess
 
 from . import leftovers, proc
 from .container import Result
-from .wait import wait_until
+from .wait import PATIENCE, wait_until
 
 PATH = "PATH=/bin:/sbin:/usr/bin:/usr/sbin"
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
@@ -56,7 +56,7 @@ class Running:
 
     def wait(self, timeout=20):
         try:
-            code = self.process.wait(timeout)
+            code = self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)
@@ -183,13 +183,15 @@ class Bundle:
     def groups(self):
         return sorted(path for path in leftovers.groups() if os.path.basename(path).startswith(self.name))
 
-    def group_file(self, controller, name):
-        """The text of a file of the container's group."""
-        for path in self.groups():
-            if controller in os.path.basename(os.path.dirname(path)).split(",") and os.path.exists(
-                    os.path.join(path, name)):
-                with open(os.path.join(path, name), encoding="utf-8") as file:
-                    return file.read().strip()
+    def group_file(self, controller, name, v2_name=None):
+        """The text of a file of the container's group; v2_name: what it is called there."""
+        for point, controllers in leftovers.hierarchies().items():
+            v2 = os.path.exists(os.path.join(point, "cgroup.controllers"))
+            for path in self.groups():
+                file = os.path.join(path, v2_name or name if v2 else name)
+                if controller in controllers and path.startswith(point + "/") and os.path.exists(file):
+                    with open(file, encoding="utf-8") as text:
+                        return text.read().strip()
         raise AssertionError(f"no {name} of {controller} in {self.groups()}")
 
 

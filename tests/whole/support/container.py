@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from . import proc, rootfs
-from .wait import wait_until
+from .wait import PATIENCE, wait_until
 
 PATH = "PATH=/bin:/sbin:/usr/bin:/usr/sbin"
 FIVE = ["NEWNS", "NEWUTS", "NEWIPC", "NEWPID", "NEWNET"]
@@ -55,7 +55,7 @@ class Run:
 
     def wait(self, timeout=20):
         try:
-            code = self.process.wait(timeout)
+            code = self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"hangs: {self.command}\n{self.describe()}") from None
         return Result(code if code >= 0 else 128 - code, self.output(), self.errors(), self.command)
@@ -81,7 +81,7 @@ class Run:
         """Ends nsinit by force, and with it the container."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(10 * PATIENCE)
 
     def running(self):
         return self.process.poll() is None

@@ -1,12 +1,15 @@
-"""Waiting by polling with a deadline, and test time limits."""
+"""Waiting by polling with a deadline, and test time limits. LC_PATIENCE stretches them all: an emulated machine is slow."""
 import contextlib
+import os
 import signal
 import time
+
+PATIENCE = float(os.environ.get("LC_PATIENCE", "1"))
 
 
 def wait_until(predicate, timeout=5.0, what="the condition", interval=0.002):
     """Polls until predicate() is true and returns its value; fails loudly at the deadline."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while True:
         value = predicate()
         if value:
@@ -36,7 +39,7 @@ def time_limit(seconds):
         raise TooLong(f"the test took longer than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds * PATIENCE)
     try:
         yield
     finally:
