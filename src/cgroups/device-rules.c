@@ -327,7 +327,7 @@ int device_rules_write_v1(const struct lc_config *config, const struct group_dir
 }
 
 /* A user namespace's root may not say which devices are used, and need not: no node made in it can be opened. */
-static bool in_user_namespace(void)
+bool cgroup_in_user_namespace(void)
 {
     CLEAN_FREE char *text = NULL;
     unsigned inside, outside, count;
@@ -352,7 +352,7 @@ int device_rules_apply(const struct walk *walk, int fd)
         r = device_filter_attach(walk->config, &dir, !group->made || group->adopted);
     else
         r = device_rules_write_v1(walk->config, &dir);
-    if (r == -EPERM && cgroups->oci && in_user_namespace()) {
+    if (r == -EPERM && cgroups->oci && cgroup_in_user_namespace()) {
         log_warning(walk->log, "no device rules in a user namespace");
         error_free(own);
         return 0;

@@ -4,7 +4,13 @@
 #include <base/util.h>
 
 static const struct cgroup_driver fs = { .name = "fs", .plan = fs_plan };
-static const struct cgroup_driver systemd = { .name = "systemd", .plan = systemd_plan };
+static const struct cgroup_driver systemd = { .name = "systemd",
+    .plan = systemd_plan,
+    .prepare = systemd_prepare,
+    .place = systemd_place,
+    .update = systemd_update,
+    .undo = systemd_undo,
+    .end = systemd_end };
 
 const struct cgroup_driver *cgroup_driver_wanted(const struct config_cgroups *cgroups)
 {
@@ -20,9 +26,15 @@ int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const
         struct lc_error **err)
 {
     const struct cgroup_driver *driver = cgroup_driver_of(set);
-    int r = driver->prepare != NULL ? driver->prepare(config, set, log, err) : 0;
+    struct lc_config softer = *config;
+    int r = driver->prepare != NULL ? driver->prepare(&softer, set, log, err) : 0;
 
-    return r < 0 ? r : groups_make(config, set, &cgroup_version_2, log, ret_fd, err);
+    if (r == 0)
+        r = groups_make(&softer, set, &cgroup_version_2, log, ret_fd, err);
+    for (size_t i = 0; r == 0 && i < set->count; i++)
+        if (set->groups[i].v2 && !systemd_may_enter(set, &set->groups[i]))
+            fd_close(ret_fd); /* systemd moves it there */
+    return r;
 }
 
 int cgroup_make_v1(
@@ -38,11 +50,25 @@ int cgroup_place(const struct cgroup_set *set, pid_t pid, bool placed, struct lc
     return driver->place != NULL ? driver->place(set, pid, placed, err) : 0;
 }
 
-int cgroup_remove(const struct cgroup_set *set, int timeout_ms)
+int cgroup_driver_update(
+        const struct cgroup_set *set, const struct config_cgroups *wanted, struct lc_error **err)
 {
     const struct cgroup_driver *driver = cgroup_driver_of(set);
-    int first = groups_remove(set, timeout_ms);
-    int r = driver->remove != NULL ? driver->remove(set, timeout_ms) : 0;
 
-    return first < 0 ? first : r;
+    return driver->update != NULL ? driver->update(set, wanted, err) : 0;
+}
+
+void cgroup_driver_undo(const struct cgroup_set *set)
+{
+    const struct cgroup_driver *driver = cgroup_driver_of(set);
+
+    if (driver->undo != NULL)
+        driver->undo(set);
+}
+
+int cgroup_end(const struct cgroup_set *set, struct lc_error **err)
+{
+    const struct cgroup_driver *driver = cgroup_driver_of(set);
+
+    return driver->end != NULL ? driver->end(set, err) : 0;
 }

@@ -32,7 +32,7 @@ int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **
         struct group_dir dir = { .path = set->groups[i].path, .err = err };
         int fd;
 
-        if (!set->groups[i].v2)
+        if (!set->groups[i].v2 || !systemd_may_enter(set, &set->groups[i]))
             continue;
         fd = openat(AT_FDCWD, set->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)

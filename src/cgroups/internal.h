@@ -154,18 +154,36 @@ struct cgroup_driver {
     const char *name;
     /* Where the container goes: fills in planner->set. Looks, but changes nothing. */
     int (*plan)(struct planner *planner, const char *id);
-    /* Before the process exists and before anything is written into a group. */
-    int (*prepare)(const struct lc_config *config, struct cgroup_set *set, const struct log *log,
-            struct lc_error **err);
-    /* The process exists. `placed`: it was born in the v2 group. */
+    /* Before the process exists and before anything is written into a group. May soften in `config` what would keep the process
+     * out, and puts that right in place(). */
+    int (*prepare)(
+            struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err);
+    /* The process exists. `placed`: it was born in the v2 group. 1: it is there now. */
     int (*place)(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err);
-    /* After the groups have been removed as far as they were ours. */
-    int (*remove)(const struct cgroup_set *set, int timeout_ms);
+    /* Before new limits are written into the files, and when that has failed after it. */
+    int (*update)(const struct cgroup_set *set, const struct config_cgroups *wanted, struct lc_error **err);
+    void (*undo)(const struct cgroup_set *set);
+    /* Before the groups are removed as far as they are ours. */
+    int (*end)(const struct cgroup_set *set, struct lc_error **err);
 };
 const struct cgroup_driver *cgroup_driver_wanted(const struct config_cgroups *cgroups);
 const struct cgroup_driver *cgroup_driver_of(const struct cgroup_set *set);
+int cgroup_driver_update(
+        const struct cgroup_set *set, const struct config_cgroups *wanted, struct lc_error **err);
+void cgroup_driver_undo(const struct cgroup_set *set);
 int fs_plan(struct planner *planner, const char *id);
+
+/* ---- systemd.c ---- */
 int systemd_plan(struct planner *planner, const char *id);
+int systemd_prepare(
+        struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err);
+int systemd_place(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err);
+int systemd_update(const struct cgroup_set *set, const struct config_cgroups *wanted, struct lc_error **err);
+/* May this process, or a child of it, go there by itself? */
+bool systemd_may_enter(const struct cgroup_set *set, const struct cgroup_group *group);
+void systemd_undo(const struct cgroup_set *set);
+int systemd_end(const struct cgroup_set *set, struct lc_error **err);
+void cgroup_unit_free(struct cgroup_unit *unit);
 
 /* ---- files.c: reading and writing files of a group ---- */
 struct group_dir {
@@ -236,8 +254,6 @@ extern const struct version cgroup_version_1, cgroup_version_2;
 /* Makes the groups of one version and writes their limits; *ret_fd (or NULL): the directory of the last one. */
 int groups_make(const struct lc_config *config, struct cgroup_set *set, const struct version *version,
         const struct log *log, int *ret_fd, struct lc_error **err);
-/* remove.c */
-int groups_remove(const struct cgroup_set *set, int timeout_ms);
 
 int walk_fail(
         const struct walk *walk, size_t length, int errnum, const struct error_site *site, const char *text);
@@ -265,6 +281,7 @@ int device_rules_v1(const struct config_device_rule *rules, size_t count, device
 /* Does the list end in everything being allowed? Then no filter is needed. */
 bool device_rules_allow_all(const struct config_device_rule *rules, size_t count);
 /* Raises the error for what v1 cannot say. */
+bool cgroup_in_user_namespace(void);
 int device_rules_check_v1(const struct lc_config *config, struct lc_error **err);
 /* Whatever the group's version needs for the rules; nothing where it has no devices controller. */
 int device_rules_apply(const struct walk *walk, int fd);

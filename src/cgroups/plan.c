@@ -23,6 +23,7 @@ void cgroup_set_done(struct cgroup_set *set)
         free(set->groups[i].mount);
     }
     free(set->warning);
+    cgroup_unit_free(set->unit);
     *set = (struct cgroup_set){ 0 };
 }
 
@@ -378,6 +379,11 @@ static int look_at(struct planner *planner, struct cgroup_group *group)
     CLEAN_FREE char *processes = NULL;
     int r = cgroup_read_file(group, "cgroup.procs", &processes);
 
+    /* Not ours before systemd says so: it knows whether the unit is there already. */
+    if (planner->set.unit != NULL) {
+        group->existing = r == -ENOENT ? existing_part(group) : 0;
+        return 0;
+    }
     group->made = r == -ENOENT;
     if (group->made)
         group->existing = existing_part(group);

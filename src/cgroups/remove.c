@@ -98,7 +98,7 @@ static int remove_group(const struct cgroup_group *group, int64_t deadline)
     return r;
 }
 
-int groups_remove(const struct cgroup_set *set, int timeout_ms)
+int cgroup_remove(const struct cgroup_set *set, int timeout_ms)
 {
     int64_t deadline = cgroup_now_ms() + timeout_ms;
     int first = 0;

@@ -388,6 +388,8 @@ int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroup
     r = collect_all(&update);
     for (size_t i = 0; r == 0 && i < update.count; i++)
         r = read_old(&update, &update.changes[i]);
+    if (r == 0)
+        r = cgroup_driver_update(set, &update.wanted, err);
     if (r < 0)
         return r;
     for (size_t i = 0; r == 0 && i < update.count; i++)
@@ -396,7 +398,9 @@ int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroup
         r = check_written(&update, &update.changes[i]);
     if (r == 0)
         r = check_cpuset(&update);
-    if (r < 0)
+    if (r < 0) {
+        cgroup_driver_undo(set);
         put_back(&update);
+    }
     return r;
 }

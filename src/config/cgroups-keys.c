@@ -1,5 +1,6 @@
 /* cgroups: where the group is, and its limits as a table of ranges. */
 #include <config/reader.h>
+#include <config/unit-properties.h>
 
 #include <base/buffer.h>
 #include <base/util.h>
@@ -12,6 +13,7 @@
 #define CPUS_MAX 65535
 #define NAME_LENGTH_MAX 255
 #define RULES_MAX 1024
+#define PROPERTIES_MAX 64
 
 const char *const config_limit_keys[LIMIT_MAX_] = {
     [LIMIT_MEMORY] = "memory",
@@ -154,12 +156,11 @@ static void read_parent(struct reader *reader, const struct node *node, void *ta
 static void read_driver(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = json_string_value(node->json);
+    bool systemd = text != NULL && strcmp(text, "systemd") == 0;
 
-    (void)target;
-    if (text != NULL && strcmp(text, "systemd") == 0)
-        complain(reader, node, "the driver \"systemd\" is not supported by this version of libcontainer");
-    else if (text == NULL || strcmp(text, "fs") != 0)
-        complain_expected(reader, node, "\"fs\"");
+    if (text == NULL || (!systemd && strcmp(text, "fs") != 0))
+        complain_expected(reader, node, "\"fs\" or \"systemd\"");
+    *(bool *)target = systemd;
 }
 
 static void read_freezer(struct reader *reader, const struct node *node, void *target)
@@ -174,13 +175,42 @@ static void read_freezer(struct reader *reader, const struct node *node, void *t
         complain_expected(reader, node, "\"THAWED\"");
 }
 
+static void read_unit_property(
+        struct reader *reader, const struct node *node, struct config_unit_property *property)
+{
+    const json_t *name = json_array_get(node->json, 0), *value = json_array_get(node->json, 1);
+    struct buffer line = { 0 };
+    const char *why;
+
+    if (!json_is_string(name) || json_array_size(node->json) != 2) {
+        complain_expected(reader, node, "[\"name\", value]");
+        return;
+    }
+    if (unit_property_from_json(json_string_value(name), value, &line, &why) < 0)
+        complain(reader, node, "%s: %s", quote(reader, json_string_value(name)), why);
+    buffer_add(&line, "", 1);
+    reader->no_memory |= line.failed;
+    if (!line.failed)
+        *property = (struct config_unit_property){ node_pointer(reader, node), keep(reader, line.data) };
+    buffer_done(&line);
+}
+
 static void read_unit_properties(struct reader *reader, const struct node *node, void *target)
 {
-    (void)target;
-    complain_key(reader, node, NULL,
-            "\"unit_properties\" is not supported by this version of libcontainer: it needs the systemd "
-            "driver, "
-            "which this build does not have yet");
+    struct config_cgroups *cgroups = target;
+
+    if (!get_array(reader, node, "an array of [\"name\", value]", PROPERTIES_MAX))
+        return;
+    cgroups->unit_properties =
+            keep_array(reader, json_array_size(node->json), sizeof(*cgroups->unit_properties));
+    if (cgroups->unit_properties == NULL)
+        return;
+    cgroups->n_unit_properties = json_array_size(node->json);
+    for (size_t i = 0; i < cgroups->n_unit_properties; i++) {
+        struct node item = node_item(node, i);
+
+        read_unit_property(reader, &item, &cgroups->unit_properties[i]);
+    }
 }
 
 static void read_rule_type(struct reader *reader, const struct node *node, void *target)
@@ -262,7 +292,8 @@ static void check_cgroups(
     const struct config_number *memory = &cgroups->limits[LIMIT_MEMORY];
     const struct config_number *swap = &cgroups->limits[LIMIT_MEMORY_SWAP];
     const struct config_number *quota = &cgroups->limits[LIMIT_CPU_QUOTA];
-    struct node swap_node = node_member(node, "memory_swap"), rules = node_member(node, "devices");
+    struct node swap_node = node_member(node, "memory_swap"), rules = node_member(node, "devices"),
+                properties = node_member(node, "unit_properties");
     struct node burst_node = node_member(node, "cpu_burst");
 
     if (swap->set && swap->value > 0 && !memory->set)
@@ -275,6 +306,8 @@ static void check_cgroups(
         complain(reader, &burst_node, "cpu_burst is above cpu_quota");
     if (cgroups->device_access && cgroups->n_rules > 0)
         complain(reader, &rules, "device_access is true, so no device rule can have an effect");
+    if (cgroups->n_unit_properties > 0 && !cgroups->systemd)
+        complain(reader, &properties, "unit_properties need the driver \"systemd\"");
 }
 
 #define FIELD(field) offsetof(struct config_cgroups, field)
@@ -293,7 +326,7 @@ static const struct key keys[] = {
     { "cpuset_cpus", read_cpu_list, FIELD(cpuset_cpus) },
     { "cpuset_mems", read_cpu_list, FIELD(cpuset_mems) },
     { "devices", read_rules, 0 },
-    { "driver", read_driver, 0 },
+    { "driver", read_driver, FIELD(systemd) },
     { "unit_properties", read_unit_properties, 0 },
     { "cpu_burst", read_limit, 0 },
     { "io_weight", read_limit, 0 },

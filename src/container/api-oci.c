@@ -139,6 +139,8 @@ int lc_features(char **ret_json, struct lc_error **err)
         .last_capability = last < 0 ? CAP_LAST_CAP : last,
         .cgroup_v1 = true,
         .cgroup_v2 = true,
+        .systemd = cgroup_has_systemd(),
+        .systemd_user = cgroup_has_systemd(),
         .rdma = true,
         .seccomp_flags = seccomp_flags(),
         .apparmor = true,

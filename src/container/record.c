@@ -25,6 +25,13 @@ static void format_groups(struct buffer *out, const struct cgroup_set *set)
                 set->groups[i].made ? "true" : "false", set->groups[i].existing);
     }
     buffer_text(out, "],\n");
+    if (set->unit == NULL)
+        return;
+    buffer_text(out, "  \"unit\": {\"name\": ");
+    buffer_json_string(out, set->unit->name);
+    buffer_text(out, ", \"description\": ");
+    buffer_json_string(out, set->unit->description);
+    buffer_printf(out, ", \"user\": %s},\n", set->unit->user ? "true" : "false");
 }
 
 static void format_string(struct buffer *out, const char *name, const char *value)
@@ -181,6 +188,20 @@ static int parse_groups(const json_t *list, struct cgroup_set *set)
     return 0;
 }
 
+/* An ordinary user's: only his own instance, whatever it says. */
+static int parse_unit(const json_t *unit, struct cgroup_set *set)
+{
+    const char *name = json_string_value(json_object_get(unit, "name"));
+    const char *description = json_string_value(json_object_get(unit, "description"));
+    const json_t *user = json_object_get(unit, "user");
+
+    if (unit == NULL)
+        return 0;
+    if (name == NULL || description == NULL || !json_is_boolean(user))
+        return -EBADMSG;
+    return cgroup_unit_recall(set, name, description, json_is_true(user) || geteuid() != 0);
+}
+
 static int parse_links(const json_t *list, struct record *record)
 {
     size_t index;
@@ -280,6 +301,8 @@ int record_parse(const char *text, struct record *record)
         r = parse_namespaces(json_object_get(top, "namespaces"), record);
     if (r == 0)
         r = parse_groups(json_object_get(top, "cgroups"), &record->groups);
+    if (r == 0)
+        r = parse_unit(json_object_get(top, "unit"), &record->groups);
     if (r == 0)
         r = parse_links(json_object_get(top, "interfaces"), record);
     if (r == 0)

@@ -350,6 +350,8 @@ int session_place(struct session *session, const struct cgroup_set *groups, stru
 
     if (r < 0)
         return r;
+    session->spawn.placed |= r > 0;
+    r = 0;
     for (size_t i = 0; r == 0 && i < groups->count; i++) {
         CLEAN_FD int fd = -EBADF;
 

@@ -83,8 +83,13 @@ static void test_refusals(void **state)
     (void)state;
     NEED_ROOT();
     config.cgroups.systemd = true;
-    must_fail(
-            cgroup_plan(&config, "id", &set, &err), ENOTSUP, "/linux/cgroupsPath", "--systemd-cgroup", &err);
+    config.cgroups.path = "/not/systemds";
+    must_fail(cgroup_plan(&config, "id", &set, &err), EINVAL, "/linux/cgroupsPath", "between colons", &err);
+    config.cgroups.path = NULL;
+    assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus", 1), 0);
+    must_fail(cgroup_plan(&config, "id", &set, &err), cgroup_has_systemd() ? ENOENT : ENOTSUP,
+            "/linux/cgroupsPath", cgroup_has_systemd() ? "no D-Bus socket /nowhere/bus" : "built without",
+            &err);
     config = plain();
     config.cgroups.path = "/";
     must_fail(cgroup_plan(&config, "id", &set, &err), EINVAL, "/linux/cgroupsPath", "root", &err);

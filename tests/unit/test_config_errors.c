@@ -94,9 +94,15 @@ static void test_unknown_keys(void **state)
         { "{\"landlock\":{}}", "/landlock", 2, "not supported by this version of libcontainer" },
         { "{\"hooks\":{}}", "/hooks", 2, "not supported" },
         { "{\"init\":true}", "/init", 2, "not supported" },
-        { "{\"cgroups\":{\"unit_properties\":[]}}", "/cgroups/unit_properties", 13,
-                "needs the systemd driver" },
-        { "{\"cgroups\":{\"driver\":\"systemd\"}}", "/cgroups/driver", 22, "\"systemd\" is not supported" },
+        { "{\"cgroups\":{\"unit_properties\":[[\"IPAccounting\",true]]}}", "/cgroups/unit_properties", 31,
+                "need the driver \"systemd\"" },
+        { "{\"cgroups\":{\"driver\":\"systemd\",\"unit_properties\":[[\"ExecStart\",\"x\"]]}}",
+                "/cgroups/unit_properties/0", 51, "ExecStart\": this property of a unit is not for" },
+        { "{\"cgroups\":{\"driver\":\"systemd\",\"unit_properties\":[[\"After\",1]]}}",
+                "/cgroups/unit_properties/0", 51, "expected a list of texts" },
+        { "{\"cgroups\":{\"driver\":\"systemd\",\"unit_properties\":[[\"After\"]]}}",
+                "/cgroups/unit_properties/0", 51, "expected [\"name\", value]" },
+        { "{\"cgroups\":{\"driver\":\"cgroupfs\"}}", "/cgroups/driver", 22, "\"fs\" or \"systemd\"" },
     };
 
     (void)state;

@@ -280,7 +280,7 @@ def test_names_that_lead_elsewhere(box, group_parent, key, value):
     ({"memory": 64 * MIB, "memory_swap": 32 * MIB}, "memory_swap"), ({"memory_swap": 32 * MIB}, "memory_swap"),
     ({"cpu_shares": 1}, "cpu_shares"), ({"cpuset_cpus": "0-"}, "cpuset_cpus"), ({"cpuset_cpus": "999"}, "cpuset"),
     ({"pids_limit": -2}, "pids_limit"), ({"cpu_quota": 10}, "cpu_quota"), ({"cpu_period": 2000000}, "cpu_period"),
-    ({"unit_properties": [["x", 1]]}, "unit_properties"), ({"driver": "systemd"}, "systemd"),
+    ({"unit_properties": [["x", 1]]}, "unit_properties"), ({"driver": "other"}, "systemd"),
     ({"devices": [{"type": "x"}]}, "devices"), ({"unknown": 1}, "unknown")])
 def test_bad_limits(group, keys, pointer):
     group.config["cgroups"].update(keys)

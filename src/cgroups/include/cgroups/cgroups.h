@@ -7,6 +7,7 @@
 #include <base/log.h>
 #include <config/config.h>
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #define CGROUP_HIERARCHIES_MAX 24
@@ -43,7 +44,20 @@ struct cgroup_group {
     uint32_t controllers; /* bit set of enum cgroup_controller that are used here */
 };
 
-struct cgroup_unit;
+/* The unit of systemd's that a container's groups are. */
+struct cgroup_unit {
+    char *name;        /* "nsrun-web.scope" */
+    char *description; /* with a random number in it: by that we know it again as ours */
+    bool user;         /* of the user's own instance */
+    /* Not recorded from here on. */
+    char *slice;       /* NULL: the unit is a slice */
+    bool asked;        /* systemd was asked for it, so it may be there */
+    bool tracked;      /* systemd looks at the v2 group to see whether the unit is still needed */
+    bool silent;       /* systemd has let us wait in vain */
+    int64_t late_pids; /* the limit that has to wait until the helper is gone; -1: none */
+    struct unit_link *link;
+};
+
 struct cgroup_set {
     struct cgroup_unit *unit; /* systemd's, which made the groups; NULL: we made them ourselves */
     struct cgroup_group groups[CGROUP_HIERARCHIES_MAX];
@@ -74,7 +88,8 @@ int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const
 int cgroup_make_v1(
         const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err);
 
-/* After the process was made. `placed`: by CLONE_INTO_CGROUP; into v1 groups it goes by itself (cgroup_open_entry). */
+/* After the process was made. `placed`: by CLONE_INTO_CGROUP; into v1 groups it goes by itself (cgroup_open_entry). 1: it is
+ * in the v2 group now. */
 int cgroup_place(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err);
 
 /* Opens the v2 group's directory for CLONE_INTO_CGROUP; -EBADF in *ret_fd when the set has none. */
@@ -83,6 +98,10 @@ int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct lc_error **
 /* Kills every process in the groups (cgroup.kill where there is one, else SIGKILL to each pid until none is left)
  * and waits, at most timeout_ms, until they are empty. Only groups with `made`. */
 int cgroup_kill(const struct cgroup_set *set, int timeout_ms);
+
+/* Ends systemd's unit, and with it whoever is still in it, when it is ours; to be called before cgroup_remove. Nothing to do where
+ * there is none. */
+int cgroup_end(const struct cgroup_set *set, struct lc_error **err);
 
 /* Removes the groups that were made and then parents that carry our mark and are empty. Missing ones are fine;
  * a group that is still busy is retried for at most timeout_ms. Returns 0 or the first -errno. */
@@ -152,6 +171,11 @@ int cgroup_signal(const struct cgroup_set *set, int signal);
 int cgroup_processes(const struct cgroup_set *set, pid_t **ret_pids, size_t *ret_count);
 
 void cgroup_set_done(struct cgroup_set *set);
+
+/* What a record says of systemd's unit. */
+int cgroup_unit_recall(struct cgroup_set *set, const char *name, const char *description, bool user);
+/* Was the library built with the driver "systemd"? */
+bool cgroup_has_systemd(void);
 
 /* ---- pure parts, for unit tests and for `nsinit plan` ---- */
 /* cpu.shares [2, 262144] -> cpu.weight [1, 10000], the OCI runtime's newer quadratic formula. */

@@ -281,6 +281,11 @@ struct config_net_priority {
     uint32_t priority;
 };
 
+/* A property of systemd's unit, checked: config/unit-properties.h. */
+struct config_unit_property {
+    const char *pointer, *line;
+};
+
 struct config_cgroups {
     bool present;
     const char *parent, *name; /* name NULL: to be generated */
@@ -289,8 +294,10 @@ struct config_cgroups {
      * hierarchy that the host has, whether or not a limit needs it. */
     bool oci;
     const char *path;
-    bool systemd; /* --systemd-cgroup */
+    bool systemd; /* --systemd-cgroup, "driver" */
     bool changes; /* of a living container: what is not given stays, swap too */
+    struct config_unit_property *unit_properties; /* container.json; config.json has annotations */
+    size_t n_unit_properties;
     bool disable_oom_killer, check_before_update;
     struct config_blkio_rule *blkio;
     size_t n_blkio;
