@@ -206,6 +206,10 @@ LC_API void lc_runtime_free(struct lc_runtime *runtime);
 LC_API int lc_runtime_load_bundle(
         struct lc_runtime *runtime, const char *bundle, struct lc_config **ret, struct lc_error **err);
 
+/* Flag of struct lc_create_options and struct lc_exec_options: of the descriptors to be preserved those that are closed, or would be
+ * closed by execve(2), stay closed, with a warning. Without it one that is closed is an error. Since: 0.3 */
+#define LC_PRESERVE_OPEN 16u
+
 /* Flags of struct lc_create_options. */
 #define LC_NO_PIVOT 1u       /* chroot instead of pivot_root, for a root on ramfs */
 #define LC_NO_NEW_KEYRING 2u /* keep the caller's session keyring */

@@ -92,7 +92,7 @@ static int run(const struct call *call)
         .pidfd_socket = given->pidfd_socket,
         .preserve_fds = given->preserve_fds,
         .flags = (given->tty ? LC_EXEC_TTY : 0) | (given->no_new_privs ? LC_EXEC_NO_NEW_PRIVS : 0) |
-                 (given->ignore_paused ? LC_IGNORE_PAUSED : 0),
+                 (given->ignore_paused ? LC_IGNORE_PAUSED : 0) | LC_PRESERVE_OPEN,
     };
     char *process = NULL, *cgroup = given->cgroup.n > 0 ? list_join(&given->cgroup) : NULL;
     unsigned int *gids = NULL;

@@ -22,8 +22,9 @@ int foreground_check(const struct call *call, bool detached, bool terminal, cons
     bool wanted = detached && terminal;
 
     if (wanted && console_socket == NULL)
-        return report_text(
-                call, "cannot allocate tty if %s will detach without setting console socket", usage_name());
+        return report_text(call,
+                "cannot allocate tty if %s will detach without setting console socket: use --console-socket",
+                usage_name());
     if (!wanted && console_socket != NULL)
         return report_text(
                 call, "cannot use console socket if %s will not detach or allocate tty", usage_name());

@@ -76,7 +76,8 @@ int launch_prepare(
             .notify_socket = notify_socket(),
             .preserve_fds = launch->preserve_fds,
             .listen_fds = listen_fds(),
-            .flags = (launch->no_pivot ? LC_NO_PIVOT : 0) | (launch->no_new_keyring ? LC_NO_NEW_KEYRING : 0),
+            .flags = (launch->no_pivot ? LC_NO_PIVOT : 0) | (launch->no_new_keyring ? LC_NO_NEW_KEYRING : 0) |
+                     LC_PRESERVE_OPEN,
         },
     };
     memcpy(launched->options.stdio, call->stdio, sizeof(launched->options.stdio));

@@ -106,25 +106,14 @@ const char *lc_config_default(void)
     return config_default_json();
 }
 
-/* Members that a newer caller knows and this library does not must be zero; an older caller has fewer. */
 static int take_options(const struct lc_options *given, struct lc_options *ret, struct lc_error **err)
 {
-    const char *bytes = (const char *)given;
+    int r = options_take(given, ret, &options_kinds[OPTIONS_EXEC], err);
 
-    memset(ret, 0, sizeof(*ret));
-    if (given->size >= offsetof(struct lc_options, log)) {
-        size_t known = given->size < sizeof(*ret) ? given->size : sizeof(*ret), i = known;
-
-        while (i < given->size && bytes[i] == 0)
-            i++;
-        if (i >= given->size && (given->flags & ~(LC_DIE_WITH_CALLER | LC_LOG_STEPS | LC_FINAL_STATS)) == 0 &&
-                given->argv != NULL && given->argv[0] != NULL && given->argv[0][0] != '\0') {
-            memcpy(ret, given, known);
-            return 0;
-        }
-    }
-    return error_raise(err, &(struct error_site){ .stage = "options", .errnum = EINVAL },
-            "struct lc_options has no command, or members or flags that this library does not know");
+    if (r == 0 && (ret->argv == NULL || ret->argv[0] == NULL || ret->argv[0][0] == '\0'))
+        r = error_raise(
+                err, &(struct error_site){ .stage = "options", .errnum = EINVAL }, "there is no command");
+    return r;
 }
 
 /* Line and column are looked up only now, when somebody will read them. */

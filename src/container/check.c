@@ -150,15 +150,8 @@ static void check_member(struct check *check, const char *name, json_t *value)
 /* No command is run, so none has to be given; all else is as in lc_exec. */
 static int take_options(const struct lc_options *given, struct lc_options *ret, struct lc_error **err)
 {
-    size_t size = given != NULL ? given->size : sizeof(*ret);
-
     *ret = (struct lc_options){ .stdio = { -1, -1, -1 } };
-    if (size < offsetof(struct lc_options, log))
-        return error_raise(err, &(struct error_site){ .stage = "options", .errnum = EINVAL },
-                "struct lc_options has a size that this library does not know");
-    if (given != NULL)
-        memcpy(ret, given, size < sizeof(*ret) ? size : sizeof(*ret));
-    return 0;
+    return given != NULL ? options_take(given, ret, &options_kinds[OPTIONS_EXEC], err) : 0;
 }
 
 int lc_check(const struct lc_config *config, const struct lc_options *options,

@@ -159,6 +159,17 @@ int guard_start(struct guard *guard, int pidfd, const struct container *containe
 /* After the process has ended. */
 void guard_end(struct guard *guard);
 
+/* options.c: copies the structure of a caller, with zeros where it is shorter; unknown members and flags are -EINVAL. */
+enum options { OPTIONS_EXEC, OPTIONS_RUNTIME, OPTIONS_CREATE, OPTIONS_PROCESS, OPTIONS_UPDATE, OPTIONS_MAX_ };
+struct options_kind {
+    const char *name;
+    size_t size, least, flags_at; /* flags_at 0: none */
+    unsigned int flags;
+};
+extern const struct options_kind options_kinds[OPTIONS_MAX_];
+int options_take(const void *given, void *ret, const struct options_kind *kind, struct lc_error **err);
+int options_flags(unsigned int given, unsigned int known, struct lc_error **err);
+
 /* session.c: the conversation with one child */
 struct session {
     const struct lc_plan *plan;

@@ -64,8 +64,10 @@ static int kill_target(
         struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err)
 {
     struct container container;
-    int r = target_open(runtime, id, false, &container, "kill", err);
+    int r = options_flags(flags, LC_KILL_ALL, err);
 
+    if (r == 0)
+        r = target_open(runtime, id, false, &container, "kill", err);
     if (r < 0)
         return r;
     if ((flags & LC_KILL_ALL) != 0) {
@@ -214,7 +216,7 @@ static int update_target(struct lc_runtime *runtime, const char *id, const struc
 {
     struct lc_update_options options;
     struct container container;
-    int r = options_take(given, given->size, &options, sizeof(options), err);
+    int r = options_take(given, &options, &options_kinds[OPTIONS_UPDATE], err);
 
     if (r == 0)
         r = target_open(runtime, id, true, &container, "update", err);

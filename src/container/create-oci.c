@@ -13,9 +13,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define PRESERVED_MAX 256
-#define FIRST_PRESERVED 3
-
 struct creation {
     struct lc_runtime *runtime;
     const struct lc_config *config;
@@ -26,6 +23,7 @@ struct creation {
     struct lc_plan *plan;
     struct seccomp_filter filter;
     struct network_moved *moved; /* interfaces, as long as create may fail */
+    struct preserved preserved;
     int descriptors[DESCRIPTOR_PRESERVED + PRESERVED_MAX];
 };
 
@@ -35,26 +33,22 @@ static int fail(struct lc_error **err, const char *op, int errnum, const char *t
             text != NULL ? "%s" : NULL, text);
 }
 
-static unsigned int preserved(const struct creation *creation)
-{
-    return creation->options.listen_fds + creation->options.preserve_fds;
-}
-
-static int check(const struct creation *creation, struct lc_error **err)
+static int check(struct creation *creation, struct lc_error **err)
 {
     const struct lc_config *config = creation->config;
+    unsigned int wanted = creation->options.listen_fds;
+    int r;
 
     if (config->oci.argv == NULL)
         return error_raise(err,
                 &(struct error_site){ .stage = "create", .pointer = "/process", .errnum = EINVAL },
                 "there is no process to run");
-    if (preserved(creation) > PRESERVED_MAX)
-        return fail(err, "preserve-fds", EINVAL, "more than 256 descriptors");
-    for (unsigned int i = 0; i < preserved(creation); i++)
-        if (fcntl(FIRST_PRESERVED + (int)i, F_GETFD) < 0)
-            return error_raise(err,
-                    &(struct error_site){ .stage = "create", .op = "preserve-fds", .errnum = EBADF },
-                    "descriptor %u is not open", FIRST_PRESERVED + i);
+    if (__builtin_add_overflow(wanted, creation->options.preserve_fds, &wanted))
+        wanted = UINT_MAX;
+    r = preserved_take(
+            wanted, "create", creation->options.flags, &creation->preserved, &creation->runtime->log, err);
+    if (r < 0)
+        return r;
     if (config->tty && !creation->run && creation->options.console_socket == NULL)
         return fail(err, "terminal", EINVAL, "cannot allocate tty without a console socket");
     for (size_t i = 0; i < config->n_warnings; i++)
@@ -131,8 +125,8 @@ static int open_descriptors(struct creation *creation, struct lc_error **err)
     descriptors[DESCRIPTOR_LOCK] = r = created_lock(creation->container, err);
     if (r >= 0 && !creation->run)
         descriptors[DESCRIPTOR_LISTEN] = r = start_listen(creation->container, err);
-    for (unsigned int i = 0; i < preserved(creation); i++)
-        descriptors[DESCRIPTOR_PRESERVED + i] = FIRST_PRESERVED + (int)i;
+    for (unsigned int i = 0; i < creation->preserved.count; i++)
+        descriptors[DESCRIPTOR_PRESERVED + i] = creation->preserved.fds[i];
     return r < 0 ? r : 0;
 }
 
@@ -152,7 +146,8 @@ static int make_plan(struct creation *creation, struct lc_error **err)
         .start = true,
         .listen = !creation->run,
         .lock = true,
-        .preserved = preserved(creation),
+        .preserved = creation->preserved.count,
+        .preserved_as = creation->preserved.fds,
         .keyring = (options->flags & LC_NO_NEW_KEYRING) == 0 ? keyring : NULL,
         .groups = &creation->container->record.groups,
         .filter = creation->filter.program,
@@ -437,7 +432,7 @@ int lc_container_create(struct lc_runtime *runtime, const char *id, const struct
     struct session session;
     struct creation creation = { .runtime = runtime, .container = &container, .session = &session };
     struct lc_config changed = *config;
-    int r = options_take(options, options->size, &creation.options, sizeof(creation.options), err);
+    int r = options_take(options, &creation.options, &options_kinds[OPTIONS_CREATE], err);
 
     if (r < 0)
         return r;
@@ -465,7 +460,7 @@ int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc
     creation.container = &process->container;
     creation.session = &process->session;
     session_init(&process->session, &process->log);
-    r = options_take(options, options->size, &creation.options, sizeof(creation.options), err);
+    r = options_take(options, &creation.options, &options_kinds[OPTIONS_CREATE], err);
     if (r == 0)
         r = create(&creation, &changed, id, err);
     if (r < 0) {

@@ -90,8 +90,10 @@ int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int
     bool force = (flags & LC_DELETE_FORCE) != 0;
     struct lc_error *failure = NULL;
     struct container container;
-    int r = oci_open_locked(runtime, id, &container, &failure);
+    int r = options_flags(flags, LC_DELETE_FORCE, &failure);
 
+    if (r == 0)
+        r = oci_open_locked(runtime, id, &container, &failure);
     if (r == -ENOENT && force) {
         error_free(failure);
         return 0;

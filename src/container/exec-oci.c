@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRESERVED_MAX 256
-#define FIRST_PRESERVED 3
-
 struct joining {
     struct lc_exec_options options;
     struct container container;
@@ -19,6 +16,7 @@ struct joining {
     struct lc_plan *plan;
     struct seccomp_filter filter;
     struct session session;
+    struct preserved preserved;
 };
 
 static int check_status(const struct joining *joining, struct lc_error **err)
@@ -44,7 +42,8 @@ static int make_plan(struct joining *joining, struct lc_error **err)
         .rows = oci->rows != 0 ? oci->rows : options->rows,
         .columns = oci->columns != 0 ? oci->columns : options->columns,
         .privileged = geteuid() == 0,
-        .preserved = options->preserve_fds,
+        .preserved = joining->preserved.count,
+        .preserved_as = joining->preserved.fds,
         .filter = joining->filter.program,
         .filter_length = joining->filter.length,
         .filter_flags = joining->filter.flags,
@@ -59,11 +58,8 @@ static int open_given(const struct joining *joining, int *given, struct lc_error
 {
     int descriptors[DESCRIPTOR_PRESERVED + PRESERVED_MAX];
 
-    for (unsigned int i = 0; i < joining->options.preserve_fds; i++) {
-        descriptors[DESCRIPTOR_PRESERVED + i] = FIRST_PRESERVED + (int)i;
-        if (fcntl(FIRST_PRESERVED + (int)i, F_GETFD) < 0)
-            return refuse(err, "exec", EBADF, "a descriptor of --preserve-fds is not open");
-    }
+    for (unsigned int i = 0; i < joining->preserved.count; i++)
+        descriptors[DESCRIPTOR_PRESERVED + i] = joining->preserved.fds[i];
     return given_open(joining->plan, joining->container.record.init.pid, descriptors, given, err);
 }
 
@@ -157,10 +153,11 @@ int lc_container_exec(struct lc_runtime *runtime, const char *id, const struct l
         struct lc_process **ret, struct lc_error **err)
 {
     struct joining joining = { .config = NULL };
-    int r = options_take(options, options->size, &joining.options, sizeof(joining.options), err);
+    int r = options_take(options, &joining.options, &options_kinds[OPTIONS_PROCESS], err);
 
-    if (r == 0 && joining.options.preserve_fds > PRESERVED_MAX)
-        r = refuse(err, "exec", EINVAL, "more than 256 descriptors to be preserved");
+    if (r == 0)
+        r = preserved_take(joining.options.preserve_fds, "exec", joining.options.flags, &joining.preserved,
+                &runtime->log, err);
     if (r == 0)
         r = oci_open_locked(runtime, id, &joining.container, err);
     if (r < 0)

@@ -68,25 +68,11 @@ static int open_root(struct lc_runtime *runtime, struct lc_error **err)
             "the directory is not safe");
 }
 
-/* Members that a newer caller knows and this library does not must be zero; an older caller has fewer. */
-int options_take(const void *given, size_t given_size, void *ret, size_t known, struct lc_error **err)
-{
-    const char *bytes = given;
-
-    memset(ret, 0, known);
-    for (size_t i = known; i < given_size; i++)
-        if (bytes[i] != 0)
-            return error_raise(err, &(struct error_site){ .stage = "options", .errnum = EINVAL },
-                    "the options have members that this library does not know");
-    memcpy(ret, given, given_size < known ? given_size : known);
-    return 0;
-}
-
 int lc_runtime_open(const struct lc_runtime_options *given, struct lc_runtime **ret, struct lc_error **err)
 {
     struct lc_runtime_options options = { 0 };
     struct lc_runtime *runtime;
-    int r = given != NULL ? options_take(given, given->size, &options, sizeof(options), err) : 0;
+    int r = given != NULL ? options_take(given, &options, &options_kinds[OPTIONS_RUNTIME], err) : 0;
 
     if (r < 0)
         return r;

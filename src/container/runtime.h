@@ -19,8 +19,6 @@ struct lc_runtime {
 };
 
 /* runtime.c */
-int options_take(const void *given, size_t given_size, void *ret, size_t known, struct lc_error **err);
-
 /* An error without a system call. */
 int refuse(struct lc_error **err, const char *stage, int errnum, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
@@ -50,6 +48,15 @@ enum status oci_status(const struct container *container);
 int oci_remove(struct container *container, struct lc_error **err);
 /* Everything: processes, groups, interfaces, files. Locked. */
 int oci_reclaim(struct container *container, struct lc_error **err);
+
+/* preserve.c: so many of the caller's descriptors from 3 on, as `flags` (LC_PRESERVE_OPEN) has it. */
+#define PRESERVED_MAX 256
+struct preserved {
+    unsigned int count;
+    int fds[PRESERVED_MAX];
+};
+int preserved_take(unsigned int wanted, const char *stage, unsigned int flags, struct preserved *ret,
+        const struct log *log, struct lc_error **err);
 
 /* grant.c: takes out of all sets, with a warning, what the caller does not have. `namespaces`: own or joined. */
 void capabilities_grant(struct lc_config *config, uint32_t namespaces, const struct log *log);

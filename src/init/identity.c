@@ -262,7 +262,7 @@ int step_identity(struct init *init, const struct wire_op *op)
     bool setgroups_denied = op->number[0] != 0;
     uid_t real, effective, saved;
 
-    if (syscall(SYS_setgroups, init->n_groups, init->group_list) < 0 &&
+    if (op->number[1] == 0 && syscall(SYS_setgroups, init->n_groups, init->group_list) < 0 &&
             !(setgroups_denied && init->n_groups == 0))
         return init_fail(init, "setgroups", NULL, -errno);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)

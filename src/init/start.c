@@ -167,19 +167,21 @@ static int move_up(struct init *init, int *fd, int first)
     return 0;
 }
 
-/* Ours out of the way, then theirs down to 3, 4, ...: each comes from further up than where any of the others goes. */
+/* All out of the way, then theirs down to their numbers. */
 int step_preserve(struct init *init, const struct wire_op *op)
 {
+    const int *numbers = (const int *)(const void *)(init->blob + op->data);
     int first = WIRE_FD_FIRST + (int)init->plan->n_slots, count = (int)op->number[0], r;
 
+    for (int i = 0; i < count; i++)
+        first = numbers[i] >= first ? numbers[i] + 1 : first;
     r = move_up(init, &init->socket, first);
     if (r == 0)
         r = move_up(init, &init->root, first);
     for (int i = 0; r == 0 && i < (int)init->plan->n_slots; i++)
-        if (i < op->slot || i >= op->slot + count)
-            r = move_up(init, &init->slots[i], first);
+        r = move_up(init, &init->slots[i], first);
     for (int i = 0; r == 0 && i < count; i++)
-        if (dup2(init->slots[op->slot + i], WIRE_FD_SOCKET + i) < 0)
+        if (dup2(init->slots[op->slot + i], numbers[i]) < 0)
             r = init_fail(init, "dup2", "descriptor to preserve", -errno);
     return r;
 }

@@ -30,6 +30,8 @@ void read_number(struct reader *reader, const struct node *node, void *target); 
 __attribute__((format(printf, 3, 4))) void warn(
         struct reader *reader, const struct node *node, const char *fmt, ...);
 
+/* annotations.c */
+void read_annotations(struct reader *reader, const struct node *node, void *target);
 /* process.c */
 void read_process(struct reader *reader, const struct node *node, void *target);
 /* capabilities.c */

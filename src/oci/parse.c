@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ANNOTATIONS_MAX 65536
-
 static const char *skip_digits(const char *text)
 {
     const char *end = text + strspn(text, "0123456789");
@@ -64,31 +62,6 @@ static void read_root(struct reader *reader, const struct node *node, void *targ
     read_object(reader, node, keys, ARRAY_SIZE(keys), target);
     if (json_is_object(node->json))
         (void)require_key(reader, node, "path");
-}
-
-static void read_annotations(struct reader *reader, const struct node *node, void *target)
-{
-    struct lc_config *config = target;
-    size_t count = get_object(reader, node, "an object of strings", ANNOTATIONS_MAX);
-    const char *key;
-    json_t *value;
-
-    if (count == SIZE_MAX)
-        return;
-    config->oci.annotations = keep_array(reader, count, sizeof(*config->oci.annotations));
-    if (config->oci.annotations == NULL)
-        return;
-    json_object_foreach(node->json, key, value)
-    {
-        struct node member = { .parent = node, .key = key, .json = value };
-        const char *text = get_text(reader, &member);
-
-        if (*key == '\0')
-            complain_key(reader, &member, NULL, "the name of an annotation must not be empty");
-        else if (text != NULL)
-            config->oci.annotations[config->oci.n_annotations++] =
-                    (struct config_pair){ .name = keep(reader, key), .value = keep(reader, text) };
-    }
 }
 
 #define FIELD(field) offsetof(struct lc_config, field)

@@ -262,10 +262,13 @@ static void add_exec(const struct plan_request *request)
 static void add_identity(const struct plan_request *request)
 {
     const struct lc_config *config = request->config;
+    struct wire_op *op;
 
     plan_add(request->plan, WIRE_OP_BOUNDING, config->pointers->capabilities)->number[0] =
             config->oci.capabilities[CAPS_BOUNDING];
-    plan_add(request->plan, WIRE_OP_IDENTITY, config->pointers->user)->number[0] = request->user;
+    op = plan_add(request->plan, WIRE_OP_IDENTITY, config->pointers->user);
+    op->number[0] = request->user;
+    op->number[1] = config->oci.keep_groups;
     add_directory(request, WIRE_CWD_LAST);
     plan_add(request->plan, WIRE_OP_UMASK, config->umask.set ? config->pointers->umask : "")->number[0] =
             config->umask.set ? (uint64_t)config->umask.value : 022;
@@ -300,6 +303,8 @@ int plan_process_oci(const struct plan_request *request, bool join, struct lc_er
 
         op->slot = request->preserved;
         op->number[0] = request->options->preserved;
+        op->data_length = request->options->preserved * (uint32_t)sizeof(*request->options->preserved_as);
+        op->data = plan_data(request->plan, request->options->preserved_as, op->data_length);
     }
     if (filter)
         add_filter(request, !early);

@@ -301,7 +301,13 @@ static void print_time(const struct printer *printer, const struct wire_op *op)
 
 static void print_preserve(const struct printer *printer, const struct wire_op *op)
 {
-    buffer_printf(printer->out, " %llu from 3 on", (unsigned long long)op->number[0]);
+    for (uint64_t i = 0; i < op->number[0]; i++) {
+        int number;
+
+        memcpy(&number, printer->plan->body.data + op->data - sizeof(struct wire_plan) + i * sizeof(number),
+                sizeof(number));
+        buffer_printf(printer->out, " %d", number);
+    }
 }
 
 static void print_scheduler(const struct printer *printer, const struct wire_op *op)

@@ -119,7 +119,8 @@ static int slots_check(const struct wire_op *op, uint32_t n_slots)
     if (op->kind == WIRE_OP_SOURCE || op->kind == WIRE_OP_TREE)
         return op->number[1] < n_slots;
     if (op->kind == WIRE_OP_PRESERVE)
-        return op->slot >= 0 && op->number[0] <= n_slots - (uint32_t)op->slot;
+        return op->slot >= 0 && op->number[0] <= n_slots - (uint32_t)op->slot &&
+               op->data_length == op->number[0] * sizeof(int32_t);
     return op->slot >= 0 || (op->kind != WIRE_OP_SETNS && op->kind != WIRE_OP_BIND &&
                                     op->kind != WIRE_OP_JOIN_ROOT && op->kind != WIRE_OP_RUN_HOOKS);
 }

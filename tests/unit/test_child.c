@@ -41,6 +41,7 @@ struct run {
     bool outside; /* created, then started over a listening socket */
     bool lock;
     unsigned int preserved;
+    const int *preserved_as;
     int given[4]; /* to be preserved */
     const char *keyring;
     const struct sock_filter *filter;
@@ -294,6 +295,7 @@ static void run(struct run *run)
         .listen = run->outside,
         .lock = run->lock,
         .preserved = run->preserved,
+        .preserved_as = run->preserved_as,
         .keyring = run->keyring,
         .filter = run->filter,
         .filter_length = run->filter_length,
@@ -537,22 +539,23 @@ static void test_hooks(void **state)
 static void test_preserve(void **state)
 {
     static const char *const listen_pid[] = { "LISTEN_PID=1", "LISTEN_FDS=2", NULL };
-    struct run run_ = { .command = "cat <&3; cat <&4; ls /proc/self/fd; echo $LISTEN_PID$LISTEN_FDS",
-        .preserved = 2,
+    struct run run_ = { .command = "cat <&3; cat <&8; ls /proc/self/fd; echo $LISTEN_PID$LISTEN_FDS",
+        .preserved = 3,
+        .preserved_as = (const int[]){ 3, 6, 8 },
         .lock = true,
         .outside = true,
         .environment = listen_pid };
 
     (void)state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         run_.given[i] = memfd_create("given", MFD_CLOEXEC);
-        assert_true(write(run_.given[i], i == 0 ? "three\n" : "four\n", i == 0 ? 6 : 5) > 0);
+        assert_true(write(run_.given[i], i == 0 ? "three\n" : "eight\n", 6) > 0);
         (void)lseek(run_.given[i], 0, SEEK_SET);
     }
     run(&run_);
-    check_output(&run_, "three\nfour\n0\n1\n2\n3\n4\n5\n12\n");
-    fd_close(&run_.given[0]);
-    fd_close(&run_.given[1]);
+    check_output(&run_, "three\neight\n0\n1\n2\n3\n4\n6\n8\n12\n");
+    for (int i = 0; i < 3; i++)
+        fd_close(&run_.given[i]);
 }
 
 #define NR(name) offsetof(struct seccomp_data, nr)

@@ -143,6 +143,7 @@ static void test_filter(void **state)
             .listen = true,
             .lock = true,
             .preserved = 2,
+            .preserved_as = (const int[]){ 3, 9 },
             .filter = filter,
             .filter_length = sizeof(filter),
             .filter_notifies = true,

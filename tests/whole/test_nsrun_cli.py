@@ -16,6 +16,7 @@ COMMANDS = ["checkpoint", "create", "delete", "events", "exec", "features", "kil
             "resume", "run", "spec", "start", "state", "update"]
 LINE = re.compile(r'^time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ" level=(\w+) msg="(.*)"$')
 SYSTEMD, STEPS = 1, 2
+PRESERVE_OPEN = 16
 
 
 class Result:
@@ -253,13 +254,13 @@ def test_create(fake, arguments):
     create = result.call("lc_container_create")
     assert result.status == 0 and result.out == result.err == "", result
     assert result.call("lc_runtime_load_bundle")["bundle"] == "/b"
-    assert (create["id"], create["pid_file"], create["stdio"], create["flags"]) == ("a", "p", [0, 1, 2], 0)
+    assert (create["id"], create["pid_file"], create["stdio"], create["flags"]) == ("a", "p", [0, 1, 2], PRESERVE_OPEN)
 
 
 def test_create_options(fake):
     create = fake("create", "--no-pivot", "--no-new-keyring", "--preserve-fds=2", "--pidfd-socket", "s",
                   "--no-subreaper", "a", environment={"LISTEN_FDS": "3", "NOTIFY_SOCKET": "/n"}).call("lc_container_create")
-    assert (create["flags"], create["preserve_fds"], create["listen_fds"]) == (3, 2, 3)
+    assert (create["flags"], create["preserve_fds"], create["listen_fds"]) == (PRESERVE_OPEN | 3, 2, 3)
     assert (create["pidfd_socket"], create["notify_socket"], create["pid_file"]) == ("s", "/n", None)
 
 
@@ -300,8 +301,8 @@ def test_listen_fds_of_somebody_else(fake, variables, expected):
 
 
 @pytest.mark.parametrize("tty, arguments, text", [
-    (True, ["create", "a"], "cannot allocate tty if nsrun will detach without setting console socket"),
-    (True, ["run", "-d", "a"], "cannot allocate tty if nsrun will detach without setting console socket"),
+    (True, ["create", "a"], "cannot allocate tty if nsrun will detach without setting console socket: use --console-socket"),
+    (True, ["run", "-d", "a"], "cannot allocate tty if nsrun will detach without setting console socket: use --console-socket"),
     (False, ["create", "--console-socket", "s", "a"],
      "cannot use console socket if nsrun will not detach or allocate tty"),
     (True, ["run", "--console-socket", "s", "a"], "cannot use console socket if nsrun will not detach or allocate tty"),
@@ -388,7 +389,7 @@ def test_exec(fake):
                   "cmd", "-x", "--env", "E=F", "--", "-h", run="exit 9")
     call = result.call("lc_container_exec")
     expected = {"id": "a", "argv": ["cmd", "-x", "--env", "E=F", "--", "-h"], "user": "1:2", "env": ["A=B", "C=D"],
-                "cwd": "/w", "capabilities": ["CAP_KILL", "CAP_CHOWN"], "additional_gids": [5, 6], "flags": 5,
+                "cwd": "/w", "capabilities": ["CAP_KILL", "CAP_CHOWN"], "additional_gids": [5, 6], "flags": PRESERVE_OPEN | 5,
                 "apparmor": "p", "process_label": "l", "cgroup": "memory:x\ncpu:y", "preserve_fds": 1, "pid_file": "f",
                 "process": None, "waited_for": True}
     assert result.status == 9 and call | expected == call, result
@@ -411,7 +412,7 @@ def test_exec_process(fake):
     result = fake("exec", "-d", "--console-socket", "s", "-p", "p.json", "a")
     call = result.call("lc_container_exec")
     assert result.status == 0 and json.loads(call["process"])["args"] == ["x"], result
-    assert (call["process_name"], call["flags"], call["argv"]) == ("p.json", 2, [])
+    assert (call["process_name"], call["flags"], call["argv"]) == ("p.json", PRESERVE_OPEN | 2, [])
     result = fake("exec", "-d", "-p", "missing", "a")
     assert result.status == 255 and result.message() == "nsrun exec failed: open missing: No such file or directory"
 

@@ -407,8 +407,21 @@ def test_descriptors_handed_on(bundle, how):
     assert words[2:6] == ["0", "1", "2", "3"], result
 
 
-def test_preserved_descriptor_that_is_not_open(bundle):
-    bundle.refused("descriptor", arguments=["--preserve-fds", "7"])
+@pytest.mark.parametrize("command", ["run", "exec"])
+def test_preserved_descriptors_that_are_not_open(bundle, command):
+    """They stay closed, also where nsrun has one of its own there; the others keep their numbers."""
+    look = "cat <&9; ls /proc/self/fd"
+    arguments = ["--preserve-fds", "50", bundle.name]
+    if command == "exec":
+        bundle.start()
+        arguments += ["sh", "-c", look]
+    bundle.script(look).write()
+    result = bundle(command, *arguments, prefix=["sh", "-c", 'echo nine >nine; exec 9<nine; exec "$@"', "sh"])
+    words = result.out.split()
+    assert words[:4] == ["nine", "0", "1", "2"] and words[-1] == "9" and len(words) == 6, result
+    assert "49 of the 50 descriptors" in result.err, result
+    if command == "exec":
+        bundle.delete("--force")
 
 
 def test_lost_container(bundle):

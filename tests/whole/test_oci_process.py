@@ -258,3 +258,23 @@ def test_version(bundle, version, good):
         assert bundle.run().status == 0
     else:
         bundle.refused("/ociVersion")
+
+
+def test_groups_of_the_caller_where_asked_for(bundle):
+    """podman run --group-add keep-groups; also for exec."""
+    prefix, name = ["setpriv", "--groups", "7,8"], "run.oci.keep_original_groups"
+    look = "sed -n 's/^Groups:\\s*//p' /proc/self/status"
+    bundle.config["annotations"] = {name: "1"}
+    assert bundle.out(look, prefix=prefix).split() == ["7", "8"]
+    bundle.process["args"] = ["/bin/sleep", "100"]
+    bundle.start(prefix=prefix)
+    assert bundle.ok("exec", bundle.name, "sh", "-c", look, prefix=prefix).out.split() == ["7", "8"]
+    bundle.delete("--force")
+    bundle.config["annotations"] = {name: "0"}
+    assert bundle.out(look, prefix=prefix).split() == []
+    bundle.process["user"]["additionalGids"] = [9]
+    assert bundle.out(look, prefix=prefix).split() == ["9"]
+    bundle.config["annotations"] = {name: "1"}
+    bundle.refused("additionalGids", "keep_original_groups")
+    bundle.config["annotations"] = {name: "yes"}
+    bundle.refused(name, "must be")

@@ -73,7 +73,8 @@ struct plan_options {
     bool start;                      /* wait for START before the program */
     bool listen;                     /* ... on a listening socket: DESCRIPTOR_LISTEN is given */
     bool lock;                       /* DESCRIPTOR_LOCK is given: held open until the program runs */
-    unsigned int preserved;          /* how many DESCRIPTOR_PRESERVED + i become 3, 4, ... */
+    unsigned int preserved;          /* how many DESCRIPTOR_PRESERVED + i there are, */
+    const int *preserved_as;         /* ... and the numbers, from 3 up, that they get */
     const char *keyring;             /* name of a new session keyring, or NULL */
     const struct cgroup_set *groups; /* what a mount of type "cgroup" shows, or NULL */
     const void *filter;              /* struct sock_filter[], or NULL */

@@ -114,7 +114,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(SESSION, "session")           /* setsid; the console becomes the controlling terminal and 0, 1, 2; number0: they become the user's */ \
     X(USER, "user")                 /* text0 user, text1 group, or number0 = 1: uid number1, gid number2; data: additional gids (uint32) */ \
     X(BOUNDING, "bounding")         /* number0 kept */                                                       \
-    X(IDENTITY, "identity")         /* groups, gid, uid; number0: setgroups may be denied (one id mapped) */ \
+    X(IDENTITY, "identity")         /* groups, gid, uid; number0: setgroups may be denied (one id mapped); number1: the groups stay */ \
     X(CAPABILITIES, "capabilities") /* number0 permitted; with text0: exactly, and 1 effective, 2 inheritable, 3 ambient; text1: and SYS_ADMIN in reserve */ \
     X(UMASK, "umask")               /* number0 */                                                            \
     X(CWD, "cwd")                   /* text0; number0 enum wire_cwd */                                       \
@@ -125,7 +125,7 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
     X(HOOKS, "hooks")               /* PREPARED, HOOKED; data: createContainer hooks, see wire_hook; text0 host path of the rootfs, or none */ \
     X(COMMAND, "command")           /* text0: argv[0] must be found now, before CREATED; text1: PATH */       \
     X(START, "start")               /* CREATED; slot of a listening socket, or -1: wait here; data: startContainer hooks */ \
-    X(PRESERVE, "preserve")         /* number0 descriptors from this slot on become 3, 4, ... */              \
+    X(PRESERVE, "preserve")         /* number0 descriptors from this slot on; data: the numbers that they get, int32 */ \
     X(AFFINITY, "affinity")         /* data: CPU mask */                                                      \
     X(SCHEDULER, "scheduler")       /* data: struct sched_attr */                                             \
     X(IO_PRIORITY, "io-priority")   /* number0 as ioprio_set(2) wants it */                                   \
