@@ -48,7 +48,7 @@ static void test_left_out(void **state)
 {
     /* Each would be refused if it were read. */
     static const char *const texts[] = {
-        TOP("\"process\":{\"args\":[\"a\"],\"cwd\":\"/x\"},\"mounts\":7,\"hooks\":[],\"annotations\":[1]"),
+        TOP("\"process\":{\"args\":[\"a\"],\"cwd\":\"/x\"},\"mounts\":7,\"hooks\":[]"),
         TOP("\"mounts\":[{\"destination\":\"/m\",\"options\":[[\"}\"]]}],"
             "\"process\":{\"args\":[\"a\"],\"cwd\":\"/x\"}"),
         LINUX("\"resources\":[],\"devices\":{},\"netDevices\":[],\"sysctl\":[],\"maskedPaths\":0,"
