@@ -47,7 +47,7 @@ const struct options_kind options_kinds[OPTIONS_MAX_] = {
             LC_SYSTEMD_CGROUP | LC_LOG_STEPS },
     [OPTIONS_CREATE] = { "struct lc_create_options", sizeof(struct lc_create_options),
             offsetof(struct lc_create_options, flags), offsetof(struct lc_create_options, flags),
-            LC_NO_PIVOT | LC_NO_NEW_KEYRING | LC_PRESERVE_OPEN },
+            LC_NO_PIVOT | LC_NO_NEW_KEYRING | LC_RECORD_END | LC_PRESERVE_OPEN },
     [OPTIONS_PROCESS] = { "struct lc_exec_options", sizeof(struct lc_exec_options),
             offsetof(struct lc_exec_options, flags), offsetof(struct lc_exec_options, flags),
             LC_IGNORE_PAUSED | LC_EXEC_TTY | LC_EXEC_NO_NEW_PRIVS | LC_PRESERVE_OPEN },
