@@ -398,7 +398,7 @@ static int create(struct creation *creation, struct lc_config *config, const cha
     creation->config = config;
     r = check(creation, err);
     if (r == 0)
-        r = notify_add(config, creation->options.notify_socket, &notify, err);
+        r = notify_add(config, creation->options.notify_socket, &notify, &creation->runtime->log, err);
 
     if (r == 0 && creation->config->oci.seccomp.present)
         r = seccomp_filter_get(creation->runtime->fd, &creation->config->oci.seccomp, &creation->filter, err);

@@ -61,13 +61,15 @@ int preserved_take(unsigned int wanted, const char *stage, unsigned int flags, s
 /* grant.c: takes out of all sets, with a warning, what the caller does not have. `namespaces`: own or joined. */
 void capabilities_grant(struct lc_config *config, uint32_t namespaces, const struct log *log);
 
-/* notify.c: the socket of sd_notify as one more mount and variable; what is allocated for that lives in `notify`. */
+/* notify.c: the socket of sd_notify as two more mounts and a variable; what is allocated for that lives in `notify`. */
+#define NOTIFY_MOUNTS 2
 struct notify {
     struct config_mount *mounts;
     const char **environment;
+    char *directory, *variable;
 };
-int notify_add(
-        struct lc_config *config, const char *socket_path, struct notify *notify, struct lc_error **err);
+int notify_add(struct lc_config *config, const char *socket_path, struct notify *notify,
+        const struct log *log, struct lc_error **err);
 void notify_done(struct notify *notify);
 /* For a process in a user namespace, which may not do so itself: rlimits and the out-of-memory score. */
 void limits_raise(const struct lc_config *config, pid_t pid);

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Touches N MiB of memory. */
@@ -104,6 +106,22 @@ static int stubborn(char **args)
         pause();
 }
 
+/* sd_notify(3) with the first argument. */
+static int notify(char **args)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const char *path = getenv("NOTIFY_SOCKET");
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path != NULL ? path : "");
+    if (sendto(fd, args[0], strlen(args[0]), 0, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        printf("%s: %s\n", address.sun_path, strerror(errno));
+        return 1;
+    }
+    puts(address.sun_path);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static char *none[] = { "0", "0", NULL };
@@ -118,6 +136,7 @@ int main(int argc, char **argv)
         { "try-open", try_open },
         { "signals", signals },
         { "stubborn", stubborn },
+        { "notify", notify },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(table) / sizeof(table[0]); i++)
