@@ -82,6 +82,14 @@ def measure(title, driver, commands, rounds):
         print(f"  {name:6} {middle:8.2f} {min(values):8.2f} {memory[name]:7}   {ours / middle:.3f}")
 
 
+def remove_groups():
+    """Those above the containers' own, in every hierarchy."""
+    places = [machine.CGROUP_ROOT, *(os.path.join(machine.CGROUP_ROOT, name) for name in os.listdir(machine.CGROUP_ROOT))]
+    for group in (f"{place}/lcbench-oci-{os.getpid()}" for place in places):
+        if os.path.isdir(group):
+            subprocess.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=False)
+
+
 def main():
     """The table for run, then for exec."""
     given = arguments()
@@ -115,9 +123,7 @@ def main():
         shutil.rmtree(directory, ignore_errors=True)
         # crun takes the directory below the unmounted cgroup2 for a hierarchy, and leaves plain files there.
         shutil.rmtree(f"{machine.UNIFIED}/lcbench-oci-{os.getpid()}", ignore_errors=True)
-        for group in (f"{machine.CGROUP_ROOT}/{name}/lcbench-oci-{os.getpid()}" for name in os.listdir(machine.CGROUP_ROOT)):
-            if os.path.isdir(group):
-                subprocess.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=False)
+        remove_groups()
     return 0
 
 

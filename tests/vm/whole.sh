@@ -1,0 +1,21 @@
+# Runs inside the virtual machine (bash, root): whole.sh BUILD [PYTEST-ARGUMENT...]: whole-program tests on this machine's kernel.
+# Its root is an overlay, on which nothing can be stacked and no ids be mapped, so the tests' files are on the disk, if
+# there is one (vm-run --disk).
+set -u
+build=$1; shift
+top=$(dirname "$(dirname "$(dirname "$(realpath "$0")")")")
+files=/var/tmp/libcontainer-tests
+modules=("${VM_RUN_CACHE:-/var/tmp/vm-cache}"/kernels/*/lib/modules/"$(uname -r)")
+[ ! -d "${modules[0]}" ] || modprobe -d "${modules[0]%/lib/modules/*}" loop || echo "whole.sh: no loop devices"
+if mountpoint -q /scratch; then
+    mkdir -p "$files" /scratch/files
+    if [ -d "$files/debian-bookworm" ]; then
+        mkdir -p /scratch/files/debian-bookworm
+        mount --bind "$files/debian-bookworm" /scratch/files/debian-bookworm
+    fi
+    mount --rbind /scratch/files "$files"
+fi
+cd "$top" || exit 125
+export PYTHONDONTWRITEBYTECODE=1 LC_PATIENCE="${LC_PATIENCE:-4}" LC_STRESS="${LC_STRESS:-0.1}"
+export NSINIT=$build/nsinit/nsinit RT=$build/nsrun/nsrun
+exec /usr/bin/python3 -m pytest -q -rsf --tb=short "$@"
