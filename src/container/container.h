@@ -43,6 +43,7 @@ struct record_oci {
     uint32_t joined;                          /* namespaces by path, NAMESPACE_BIT() */
     uint32_t hooks;                           /* 1 << enum config_hook_kind: which there are */
     bool listener;                            /* seccomp listener: start has to pass it on */
+    bool no_process;                          /* there is nothing to start */
     int status;                               /* exit status of the first process; -1: not known */
     char *final;                              /* JSON of final.c; NULL: not taken */
     unsigned long long config, config_length; /* where config.json stands in the state file */

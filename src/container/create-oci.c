@@ -39,10 +39,8 @@ static int check(struct creation *creation, struct lc_error **err)
     unsigned int wanted = creation->options.listen_fds;
     int r;
 
-    if (config->oci.argv == NULL)
-        return error_raise(err,
-                &(struct error_site){ .stage = "create", .pointer = "/process", .errnum = EINVAL },
-                "there is no process to run");
+    if (config->oci.argv == NULL && creation->run)
+        return refuse_start(err);
     if (__builtin_add_overflow(wanted, creation->options.preserve_fds, &wanted))
         wanted = UINT_MAX;
     r = preserved_take(
@@ -111,6 +109,7 @@ static int intend(struct creation *creation, struct lc_error **err)
     record->oci.rootfs = strdup(container->rootfs);
     record->oci.version = strdup(config->oci.version);
     record->oci.listener = creation->filter.notifies;
+    record->oci.no_process = config->oci.argv == NULL;
     if (record->oci.bundle == NULL || record->oci.rootfs == NULL || record->oci.version == NULL)
         return fail(err, "record", ENOMEM, NULL);
     return config->oci.rdt.present

@@ -54,9 +54,9 @@ static void format_oci(struct buffer *out, const struct record_oci *oci)
     format_string(out, "created", oci->created);
     buffer_printf(out,
             "  \"complete\": %s,\n  \"joined\": %u,\n  \"hooks\": %u,\n  \"listener\": %s,\n"
-            "  \"config\": [%llu, %llu],\n",
+            "  \"no_process\": %s,\n  \"config\": [%llu, %llu],\n",
             oci->complete ? "true" : "false", oci->joined, oci->hooks, oci->listener ? "true" : "false",
-            oci->config, oci->config_length);
+            oci->no_process ? "true" : "false", oci->config, oci->config_length);
     if (oci->status >= 0)
         buffer_printf(out, "  \"exit\": %d,\n", oci->status);
     if (oci->final != NULL)
@@ -273,6 +273,7 @@ static int parse_oci(const json_t *top, struct record_oci *oci)
     oci->config_length = (unsigned long long)length;
     oci->complete = json_is_true(json_object_get(top, "complete"));
     oci->listener = json_is_true(json_object_get(top, "listener"));
+    oci->no_process = json_is_true(json_object_get(top, "no_process"));
     oci->joined = (uint32_t)json_integer_value(json_object_get(top, "joined"));
     oci->hooks = (uint32_t)json_integer_value(json_object_get(top, "hooks"));
     oci->status = json_is_integer(status) ? (int)json_integer_value(status) : -1;

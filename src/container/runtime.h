@@ -106,6 +106,8 @@ int hand_over(struct session *session, const char *console_socket, const char *p
         const char *pid_file, struct lc_error **err);
 
 /* ---- start.c ---- */
+/* The configuration has no process. */
+int refuse_start(struct lc_error **err);
 /* A socket in the container's directory that the child will listen on. */
 int start_listen(const struct container *container, struct lc_error **err);
 /* START, with the state for the startContainer hooks. */

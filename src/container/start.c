@@ -141,12 +141,22 @@ static int poststart(struct container *container, const struct lc_config *config
     return r;
 }
 
+int refuse_start(struct lc_error **err)
+{
+    return error_raise(err,
+            &(struct error_site){ .stage = "start",
+                    .pointer = "/process",
+                    .errnum = EINVAL,
+                    .hint = "config.json needs a process by the time that the container is created" },
+            "there is no process to run");
+}
+
 static int check_created(const struct container *container, struct lc_error **err)
 {
     enum status status = oci_status(container);
 
     if (status == STATUS_CREATED)
-        return 0;
+        return container->record.oci.no_process ? refuse_start(err) : 0;
     if (status == STATUS_STOPPED)
         return error_raise(err, &(struct error_site){ .stage = "start", .errnum = EINVAL },
                 "cannot start a container that has stopped");

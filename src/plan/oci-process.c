@@ -295,9 +295,13 @@ int plan_process_oci(const struct plan_request *request, bool join, struct lc_er
     add_capabilities(request, early);
     if (config->no_new_privileges)
         plan_add(request->plan, WIRE_OP_NO_NEW_PRIVILEGES, config->pointers->no_new_privileges);
-    add_command(request);
+    if (request->options->argv != NULL)
+        add_command(request);
     if (!join)
         add_start(request);
+    /* The specification lets a container be created without a process, and not started. */
+    if (request->options->argv == NULL)
+        return 0;
     if (request->options->preserved > 0) {
         struct wire_op *op = plan_add(request->plan, WIRE_OP_PRESERVE, "");
 

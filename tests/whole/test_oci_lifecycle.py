@@ -460,3 +460,19 @@ def test_spec_runs(bundle):
     bundle.linux["cgroupsPath"] = "/" + bundle.name
     assert bundle.run().out == "nsrun\n"
     assert subprocess.run([bundle.nsrun, "--version"], check=True, capture_output=True, timeout=10).stdout
+
+
+def test_no_process(bundle):
+    """The specification wants it at start only; until then, and for exec, it is a container like any other."""
+    del bundle.config["process"]
+    bundle.create()
+    assert bundle.status() == "created"
+    result = bundle("start", bundle.name)
+    assert result.status == 1 and "/process" in result.err and "no process" in result.err, result
+    assert bundle.status() == "created"
+    result = bundle("exec", "--cwd", "/", "--env", "PATH=/bin", bundle.name, "sh", "-c", "echo $$; pwd")
+    assert result.status == 0 and result.out.split()[1] == "/", result
+    bundle.ok("kill", bundle.name, "KILL")
+    bundle.wait_status("stopped")
+    bundle.delete()
+    bundle.refused("/process", "no process", command="run")
