@@ -70,16 +70,9 @@ static int delete (struct container *container, bool force, struct lc_error **er
     if ((container->record.oci.hooks & 1u << HOOK_POSTSTOP) != 0)
         (void)oci_config(container, &config, NULL);
     if (config != NULL) {
-        struct lc_error *failure = NULL;
-
-        /* The specification: a failure here is only a warning. */
         r = reclaim_resources(container, err);
-        if (r == 0 && hooks_run(container, config, HOOK_POSTSTOP, STATUS_STOPPED, &failure) < 0) {
-            CLEAN_FREE char *text = error_format(failure);
-
-            log_warning(container->log, "%s", text != NULL ? text : "a poststop hook failed");
-        }
-        error_free(failure);
+        if (r == 0)
+            r = hooks_run(container, config, HOOK_POSTSTOP, STATUS_STOPPED, err);
         lc_config_free(config);
     }
     return r < 0 ? r : oci_reclaim(container, err);

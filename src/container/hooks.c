@@ -62,18 +62,27 @@ int hooks_run(const struct container *container, const struct lc_config *config,
         enum status status, struct lc_error **err)
 {
     struct lc_plan *plan = NULL;
+    bool goes_on = plan_hooks_go_on(config, kind);
+    struct lc_error *failure = NULL;
     CLEAN_FD int state = -EBADF;
     int r;
 
     if (config->oci.hooks[kind].count == 0)
         return 0;
+    if (goes_on)
+        err = &failure;
     state = state_file(container, config, status, err);
-    if (state < 0)
-        return state;
-    r = plan_hooks(config, kind, container->record.oci.bundle, &plan, err);
+    r = state < 0 ? state : plan_hooks(config, kind, container->record.oci.bundle, &plan, err);
     if (r == 0)
         r = run(container, plan, state, err);
     plan_free(plan);
     log_line(container->log, "hooks %s: %s", config_hook_names[kind], r < 0 ? "failed" : "ok");
+    if (goes_on && r < 0) {
+        CLEAN_FREE char *text = error_format(failure);
+
+        log_warning(container->log, "%s", text != NULL ? text : "a hook failed");
+        r = 0;
+    }
+    error_free(failure);
     return r;
 }

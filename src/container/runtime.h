@@ -87,7 +87,8 @@ char *oci_state_json(const struct container *container, const struct lc_config *
         pid_t pid, bool for_people);
 
 /* ---- hooks.c ---- */
-/* Runs the hooks of one kind in the host's namespaces, with this state on their standard input. */
+/* Runs the hooks of one kind in the host's namespaces, with this state on their standard input. Where the specification has all go on
+ * after one that failed, there is a warning and no error. */
 int hooks_run(const struct container *container, const struct lc_config *config, enum config_hook_kind kind,
         enum status status, struct lc_error **err);
 /* A memory file with the state in it. */

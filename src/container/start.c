@@ -127,7 +127,7 @@ static int start(struct container *container, const struct lc_config *config, st
     return r;
 }
 
-/* A program whose poststart hook failed does not go on: runtime-spec 1.3. */
+/* A program whose poststart hook failed does not go on. */
 static int poststart(struct container *container, const struct lc_config *config, struct lc_error **err)
 {
     CLEAN_FD int pidfd = -EBADF;

@@ -3,6 +3,7 @@
 
 #include <base/util.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t add_words(struct lc_plan *plan, struct buffer *data, const char **words, size_t count)
@@ -48,6 +49,14 @@ void plan_hook_data(struct lc_plan *plan, const struct config_hooks *hooks, stru
     buffer_done(&data);
 }
 
+/* Until 1.2 the specification had the life of a container go on after a failed poststart hook, as after a poststop hook; from 1.3 on
+ * the container does not outlive that. What config.json was written for counts. */
+bool plan_hooks_go_on(const struct lc_config *config, enum config_hook_kind kind)
+{
+    return kind == HOOK_POSTSTOP ||
+           (kind == HOOK_POSTSTART && strtoul(config->oci.version + strlen("1."), NULL, 10) < 3);
+}
+
 int plan_hooks(const struct lc_config *config, enum config_hook_kind kind, const char *bundle,
         struct lc_plan **ret, struct lc_error **err)
 {
@@ -63,7 +72,7 @@ int plan_hooks(const struct lc_config *config, enum config_hook_kind kind, const
     op = plan_add(plan, WIRE_OP_RUN_HOOKS, arena_printf(&plan->arena, "/hooks/%s", config_hook_names[kind]));
     op->slot = slot;
     op->text[0] = plan_text(plan, bundle);
-    op->number[0] = kind == HOOK_POSTSTOP;
+    op->number[0] = plan_hooks_go_on(config, kind);
     plan_hook_data(plan, &config->oci.hooks[kind], op);
     plan_add(plan, WIRE_OP_DONE, "");
     return plan_finish(plan, 0, ret, err);

@@ -228,3 +228,23 @@ def test_killed_from_a_hook(bundle, notes):
     assert bundle.name in read(f"{notes}/groups")
     assert stat.S_ISREG(os.stat(f"{notes}/groups").st_mode) and becomes_true(bundle.groups)
     bundle.delete()
+
+
+@pytest.mark.parametrize("version, ends", [("1.3.0", True), ("1.2.1", False), ("1.0.2-dev", False)])
+@pytest.mark.parametrize("command", ["start", "run"])
+def test_poststart_fails(bundle, notes, version, ends, command):
+    """1.3 of the specification ends the container; before, there was a warning, and life went on."""
+    bundle.config["ociVersion"] = version
+    bundle.config["hooks"] = {"poststart": [shell("echo bad luck; exit 3"), shell(f"echo ran > {notes}/second")]}
+    if command == "start":
+        bundle.create()
+        result = bundle("start", bundle.name)
+    else:
+        result = bundle.run("--detach")
+    assert "/hooks/poststart/0" in result.err and "bad luck" in result.err, result
+    assert result.status == int(ends) and os.path.exists(f"{notes}/second") != ends, result
+    if ends:
+        assert becomes_true(lambda: not bundle.containers() or bundle.status() == "stopped")
+    else:
+        assert "level=warning" in result.err and bundle.status() == "running", result
+    bundle("delete", "--force", bundle.name)

@@ -97,8 +97,9 @@ int plan_create(const struct lc_config *config, const struct plan_options *optio
         struct lc_error **err);
 int plan_join(const struct lc_config *config, const struct plan_options *options,
         const struct plan_target *target, struct lc_plan **ret, struct lc_error **err);
-/* A plan without a container: hooks of one kind, in the namespaces of the caller. DESCRIPTOR_STATE is given. After a
- * failed poststop hook the others run all the same. */
+/* After a hook of this kind has failed, all goes on as if it had not, with a warning. */
+bool plan_hooks_go_on(const struct lc_config *config, enum config_hook_kind kind);
+/* A plan without a container: hooks of one kind, in the namespaces of the caller. DESCRIPTOR_STATE is given. */
 int plan_hooks(const struct lc_config *config, enum config_hook_kind kind, const char *bundle,
         struct lc_plan **ret, struct lc_error **err);
 void plan_free(struct lc_plan *plan);
