@@ -50,21 +50,12 @@ static void *large(size_t size)
     return header + 1;
 }
 
-void *malloc(size_t size)
+/* Memory that nobody has touched yet: it is zero, and need not be there before somebody does. */
+static void *fresh(unsigned int class)
 {
-    unsigned int class;
+    size_t block = sizeof(struct header) + ((size_t)1 << (SMALLEST_SHIFT + class));
     struct header *header;
-    size_t block;
 
-    if (size > LARGE)
-        return large(size);
-    class = class_of(size);
-    header = freed[class];
-    if (header != NULL) {
-        freed[class] = header->next;
-        return header + 1;
-    }
-    block = sizeof(*header) + ((size_t)1 << (SMALLEST_SHIFT + class));
     if ((size_t)(chunk_end - chunk) < block) {
         chunk = map(CHUNK);
         chunk_end = chunk != NULL ? chunk + CHUNK : NULL;
@@ -75,8 +66,28 @@ void *malloc(size_t size)
     }
     header = (struct header *)(void *)chunk;
     chunk += block;
-    header->size = (size_t)1 << (SMALLEST_SHIFT + class);
+    header->size = block - sizeof(struct header);
     return header + 1;
+}
+
+static void *used(unsigned int class)
+{
+    struct header *header = freed[class];
+
+    if (header == NULL)
+        return NULL;
+    freed[class] = header->next;
+    return header + 1;
+}
+
+void *malloc(size_t size)
+{
+    void *memory;
+
+    if (size > LARGE)
+        return large(size);
+    memory = used(class_of(size));
+    return memory != NULL ? memory : fresh(class_of(size));
 }
 
 void free(void *memory)
@@ -105,8 +116,10 @@ void *calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    memory = malloc(total);
-    return memory != NULL && total <= LARGE ? memset(memory, 0, total) : memory; /* a large one is fresh */
+    if (total > LARGE)
+        return large(total);
+    memory = used(class_of(total));
+    return memory != NULL ? memset(memory, 0, total) : fresh(class_of(total));
 }
 
 void *realloc(void *memory, size_t size)
