@@ -6,6 +6,7 @@
 #include <base/log.h>
 #include <cgroups/cgroups.h>
 #include <config/config.h>
+#include <lcsys/aside.h>
 #include <libcontainer.h>
 #include <network/network.h>
 #include <plan/plan.h>
@@ -125,8 +126,12 @@ int targets_make(const struct container *container, const struct lc_config *conf
 struct session;
 int trees_send(struct session *session, struct lc_error **err);
 
-/* netns.c: a new network namespace; its descriptor, or -errno */
-int netns_make(const char *pointer, struct lc_error **err);
+/* netns.c: a new network namespace, where the plan wants one, made while other work goes on */
+struct session;
+void netns_begin(struct session *session);
+/* Its descriptor, or -errno. */
+int netns_take(struct session *session, struct lc_error **err);
+void netns_drop(struct session *session);
 
 /* spawn.c: one child program with exactly these descriptors */
 struct spawn {
@@ -181,6 +186,8 @@ struct session {
     pid_t pid;                     /* of the process itself: the fork's in a join; -1: not our child */
     int pidfd;
     struct guard guard;
+    struct aside netns; /* makes the network namespace, while netns_begun: then the session must not move */
+    bool netns_begun;
     const char *stage;   /* for messages; NULL: "create" or "join" */
     bool memory_limited; /* the group that the child is born in */
     bool patient;        /* hooks have no limit of time but their own */

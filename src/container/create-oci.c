@@ -248,7 +248,7 @@ static int give_network(struct creation *creation, struct lc_error **err)
 
     if (!creation->plan->makes_network)
         return 0;
-    netns = netns_make(creation->config->pointers->namespaces, err);
+    netns = netns_take(creation->session, err);
     if (netns < 0)
         return netns;
     if (creation->config->oci.n_net_devices > 0)
@@ -357,6 +357,7 @@ static int make(struct creation *creation, struct lc_error **err)
     if (r < 0)
         return r;
     creation->session->plan = creation->plan;
+    netns_begin(creation->session);
     r = record_write(container, err);
     if (r == 0)
         r = open_descriptors(creation, err);

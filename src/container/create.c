@@ -223,7 +223,7 @@ static int host_half(struct container *container, const struct lc_config *config
     if (r == 0)
         r = trees_send(session, err);
     if (r == 0 && session->plan->makes_network) {
-        netns = r = netns_make(config->pointers->namespaces, err);
+        netns = r = netns_take(session, err);
         if (r >= 0)
             r = send_netns(session, netns);
     }
@@ -288,6 +288,7 @@ int container_create(struct container *container, const struct lc_config *config
     if (r < 0)
         return r;
     session->plan = plan;
+    netns_begin(session);
     files_warn_stale(container);
     r = record_intent(container, config, &tracked, err);
     if (r == 0)

@@ -1,5 +1,8 @@
-/* A network namespace is by far the slowest to make, so it is made here, while the child executes its image and mounts. */
+/* A network namespace is by far the slowest to make, so it is made beside all else: from when it is known that there will be
+ * one to when the child has nothing left to mount without it. Nothing remains of it when we are killed meanwhile. */
 #include "container.h"
+
+#include <base/util.h>
 
 #include <lcsys/aside.h>
 #include <lcsys/raw.h>
@@ -18,18 +21,34 @@ __attribute__((no_sanitize("address", "undefined"))) static long make(void *data
     return r < 0 ? r : sys_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0);
 }
 
-int netns_make(const char *pointer, struct lc_error **err)
+void netns_begin(struct session *session)
 {
-    long r = sys_aside(make, NULL);
+    session->netns_begun = session->plan->makes_network;
+    if (session->netns_begun)
+        sys_aside_begin(&session->netns, make, NULL);
+}
 
+int netns_take(struct session *session, struct lc_error **err)
+{
+    long r = session->netns_begun ? sys_aside_end(&session->netns) : -EINVAL;
+
+    session->netns_begun = false;
     if (r >= 0)
         return (int)r;
     return error_raise(err,
             &(struct error_site){ .stage = "create",
                     .op = "network namespace",
                     .syscall = "unshare",
-                    .pointer = pointer,
+                    .pointer = session->plan->config->pointers->namespaces,
                     .errnum = (int)-r,
                     .hint = hint_clone((int)-r, CLONE_NEWNET) },
             NULL);
+}
+
+void netns_drop(struct session *session)
+{
+    int fd = session->netns_begun ? (int)sys_aside_end(&session->netns) : -EBADF;
+
+    session->netns_begun = false;
+    fd_close(&fd);
 }

@@ -408,6 +408,7 @@ void session_abort(struct session *session)
 
 void session_close(struct session *session)
 {
+    netns_drop(session);
     fd_close(&session->socket);
     fd_close(&session->console);
     fd_close(&session->listener);

@@ -9,12 +9,6 @@
 
 #define STACK_SIZE ((size_t)16 * 1024)
 
-struct aside {
-    long (*function)(void *data);
-    void *data;
-    volatile long result;
-};
-
 __attribute__((no_sanitize("address", "undefined"))) static int process(void *data)
 {
     struct aside *aside = data;
@@ -23,25 +17,40 @@ __attribute__((no_sanitize("address", "undefined"))) static int process(void *da
     return 0;
 }
 
-long sys_aside(long (*function)(void *data), void *data)
+void sys_aside_begin(struct aside *aside, long (*function)(void *data), void *data)
 {
-    struct aside aside = { .function = function, .data = data, .result = -ECANCELED };
     char *stack =
             mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     sigset_t all, before;
-    int pid;
 
-    if (stack == MAP_FAILED)
-        return -ENOMEM;
+    *aside = (struct aside){ .function = function, .data = data, .result = -ECANCELED, .stack = stack };
+    if (stack == MAP_FAILED) {
+        *aside = (struct aside){ .result = -ENOMEM };
+        return;
+    }
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     /* No exit signal: the caller's SIGCHLD handler and waits do not see this child. */
-    pid = clone(process, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES, &aside);
-    if (pid < 0)
-        aside.result = -errno;
-    else
-        (void)waitpid(pid, NULL, __WALL);
+    aside->pid = clone(process, stack + STACK_SIZE, CLONE_VM | CLONE_FILES, aside);
+    if (aside->pid < 0)
+        aside->result = -errno;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)munmap(stack, STACK_SIZE);
-    return aside.result;
+}
+
+long sys_aside_end(struct aside *aside)
+{
+    if (aside->pid > 0)
+        while (waitpid(aside->pid, NULL, __WALL) < 0 && errno == EINTR)
+            ;
+    if (aside->stack != NULL)
+        (void)munmap(aside->stack, STACK_SIZE);
+    return aside->result;
+}
+
+long sys_aside(long (*function)(void *data), void *data)
+{
+    struct aside aside;
+
+    sys_aside_begin(&aside, function, data);
+    return sys_aside_end(&aside);
 }

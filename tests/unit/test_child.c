@@ -212,7 +212,8 @@ static void converse(struct session *session, const struct lc_config *config, st
     int netns = -1, fd;
 
     if (session->plan->makes_network) {
-        netns = netns_make(NULL, NULL);
+        netns_begin(session);
+        netns = netns_take(session, NULL);
         say(session->socket, WIRE_NETWORK, netns);
     }
     if (session->plan->map_ids && !session->plan->maps_late) {
