@@ -3,7 +3,6 @@
 #include "seccomp-internal.h"
 
 #include <base/buffer.h>
-#include <base/sha256.h>
 #include <base/util.h>
 
 #include <seccomp.h>
@@ -19,67 +18,68 @@
 
 #define CACHE_NAME ".seccomp"
 #define CACHE_ENTRIES 64
-#define CACHE_MAGIC "lcbpf 2" /* the number: of this format, and of the way in which we compile */
-#define NAME_SIZE (2 * SECCOMP_KEY_SIZE + 1)
+#define CACHE_MAGIC "lcbpf 3" /* the number: of this format, and of the way in which we compile */
+#define NAME_SIZE 17
 
-_Static_assert(SECCOMP_KEY_SIZE == SHA256_SIZE, "a key is a digest");
-
+/* Behind it: the key, then the program. */
 struct header {
     char magic[8];
-    uint8_t key[SECCOMP_KEY_SIZE];
-    uint64_t length, checksum;
+    uint64_t key_length, length, checksum;
     uint32_t flags, notifies; /* of struct seccomp_filter */
 };
-_Static_assert(sizeof(struct header) == 64, "no padding: it is written as it is");
+_Static_assert(sizeof(struct header) == 40, "no padding: it is written as it is");
 
-static void add_number(struct buffer *text, uint64_t number)
+static void add_number(struct buffer *key, uint64_t number)
 {
-    buffer_add(text, &number, sizeof(number));
+    buffer_add(key, &number, sizeof(number));
 }
 
 /* With its NUL, which no string holds: so no two lists of strings look alike. */
-static void add_string(struct buffer *text, const char *string)
+static void add_string(struct buffer *key, const char *string)
 {
-    buffer_add(text, string, strlen(string) + 1);
+    buffer_add(key, string, strlen(string) + 1);
 }
 
 /* All that the program is made from, and the kernel that was asked what it can do. */
-int seccomp_cache_key(const char *text, size_t length, uint8_t ret[SECCOMP_KEY_SIZE])
+int seccomp_cache_key(const char *text, size_t length, struct buffer *ret)
 {
     const struct scmp_version *version = seccomp_version();
-    struct buffer all = { 0 };
+    static const char padding[sizeof(uint64_t)];
     struct utsname kernel;
-    int r;
 
     if (uname(&kernel) < 0)
         return -errno;
-    add_string(&all, CACHE_MAGIC);
-    add_string(&all, kernel.release);
-    add_string(&all, kernel.version);
-    add_number(&all, seccomp_arch_native());
-    add_number(&all, version->major);
-    add_number(&all, version->minor);
-    add_number(&all, version->micro);
-    buffer_add(&all, text, length);
-    r = all.failed ? -ENOMEM : 0;
-    if (r == 0)
-        sha256(all.data, all.length, ret);
-    buffer_done(&all);
-    return r;
+    add_number(ret, seccomp_arch_native());
+    add_number(ret, version->major);
+    add_number(ret, version->minor);
+    add_number(ret, version->micro);
+    add_number(ret, length);
+    buffer_add(ret, text, length);
+    add_string(ret, kernel.release);
+    add_string(ret, kernel.version);
+    buffer_add(ret, padding, sizeof(padding) - ret->length % sizeof(padding));
+    return ret->failed ? -ENOMEM : 0;
 }
 
-/* Finds damage, as after a power failure; against people there are owner and mode. Every step can be undone, so that no
- * change of a single word goes unseen. */
-static uint64_t checksum(const struct header *header, const void *program)
+/* Every step can be undone, so that no change of a single word goes unseen. `length`: of whole words. */
+static uint64_t sum_words(uint64_t sum, const void *data, size_t length)
 {
-    uint64_t sum = 0xcbf29ce484222325, word;
+    uint64_t word;
 
-    for (size_t i = 0; i < header->length; i += sizeof(word)) {
-        memcpy(&word, (const char *)program + i, sizeof(word));
+    for (size_t i = 0; i < length; i += sizeof(word)) {
+        memcpy(&word, (const char *)data + i, sizeof(word));
         sum = (sum ^ word) * 0x100000001b3;
         sum ^= sum >> 29;
     }
-    return sum ^ header->length ^ (uint64_t)header->flags << 32 ^ (uint64_t)header->notifies << 24;
+    return sum;
+}
+
+/* Finds damage, as after a power failure; against people there are owner and mode. */
+static uint64_t checksum(const struct header *header, const void *program)
+{
+    const uint64_t loading[] = { header->length, (uint64_t)header->flags << 32 | header->notifies };
+
+    return sum_words(sum_words(0xcbf29ce484222325, loading, sizeof(loading)), program, header->length);
 }
 
 static bool is_ours(int fd, mode_t type, mode_t mode, struct stat *ret)
@@ -90,14 +90,17 @@ static bool is_ours(int fd, mode_t type, mode_t mode, struct stat *ret)
 
 int seccomp_cache_open(int dirfd)
 {
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     CLEAN_FD int fd = -EBADF;
     struct stat st;
     bool made;
 
     if (dirfd < 0)
         return -ENOENT;
-    made = mkdirat(dirfd, CACHE_NAME, 0700) == 0;
-    fd = openat(dirfd, CACHE_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = openat(dirfd, CACHE_NAME, flags);
+    made = fd < 0 && errno == ENOENT && mkdirat(dirfd, CACHE_NAME, 0700) == 0;
+    if (made)
+        fd = openat(dirfd, CACHE_NAME, flags);
     if (fd < 0)
         return -errno;
     /* The caller's umask may have taken something away. */
@@ -106,31 +109,29 @@ int seccomp_cache_open(int dirfd)
     return is_ours(fd, S_IFDIR, 0700, &st) ? fd_take(&fd) : -EPERM;
 }
 
-static void name_of(const uint8_t key[SECCOMP_KEY_SIZE], char ret[NAME_SIZE])
+/* The key itself decides: two of one name only drive each other out. */
+static void name_of(const struct buffer *key, char ret[NAME_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < SECCOMP_KEY_SIZE; i++) {
-        ret[2 * i] = digits[key[i] >> 4];
-        ret[2 * i + 1] = digits[key[i] & 15];
-    }
-    ret[NAME_SIZE - 1] = '\0';
+    (void)snprintf(
+            ret, NAME_SIZE, "%016llx", (unsigned long long)sum_words(key->length, key->data, key->length));
 }
 
-static bool header_holds(const struct header *header, const uint8_t *key, const struct stat *st)
+static bool header_holds(const struct header *header, const struct buffer *key, const struct stat *st)
 {
     return memcmp(header->magic, CACHE_MAGIC, sizeof(header->magic)) == 0 &&
-           memcmp(header->key, key, SECCOMP_KEY_SIZE) == 0 && header->length > 0 &&
+           header->key_length == key->length && header->length > 0 &&
            header->length % sizeof(struct sock_filter) == 0 &&
            header->length <= BPF_MAXINSNS * sizeof(struct sock_filter) &&
-           st->st_size == (off_t)(sizeof(*header) + header->length);
+           st->st_size == (off_t)(sizeof(*header) + header->key_length + header->length);
 }
 
-int seccomp_cache_read(int cache, const uint8_t key[SECCOMP_KEY_SIZE], struct seccomp_filter *ret)
+int seccomp_cache_read(int cache, const struct buffer *key, struct seccomp_filter *ret)
 {
+    CLEAN_FREE char *known = malloc(key->length);
     CLEAN_FREE void *program = NULL;
     CLEAN_FD int fd = -EBADF;
     char name[NAME_SIZE];
+    struct iovec parts[2];
     struct header header;
     struct stat st;
 
@@ -143,10 +144,12 @@ int seccomp_cache_read(int cache, const uint8_t key[SECCOMP_KEY_SIZE], struct se
     if (read(fd, &header, sizeof(header)) != sizeof(header) || !header_holds(&header, key, &st))
         return -EBADMSG;
     program = malloc(header.length);
-    if (program == NULL)
+    if (known == NULL || program == NULL)
         return -ENOMEM;
-    if (read(fd, program, header.length) != (ssize_t)header.length ||
-            checksum(&header, program) != header.checksum)
+    parts[0] = (struct iovec){ known, key->length };
+    parts[1] = (struct iovec){ program, header.length };
+    if (readv(fd, parts, ARRAY_SIZE(parts)) != (ssize_t)(key->length + header.length) ||
+            memcmp(known, key->data, key->length) != 0 || checksum(&header, program) != header.checksum)
         return -EBADMSG;
     *ret = (struct seccomp_filter){ .program = TAKE_POINTER(program),
         .length = header.length,
@@ -198,22 +201,25 @@ static int make_room(int cache)
     return r;
 }
 
-static int write_entry(int fd, const struct header *header, const void *program)
+static int write_entry(int fd, const struct header *header, const struct buffer *key, const void *program)
 {
-    struct iovec parts[] = { { (void *)header, sizeof(*header) }, { (void *)program, header->length } };
+    struct iovec parts[] = { { (void *)header, sizeof(*header) }, { key->data, key->length },
+        { (void *)program, header->length } };
 
     if (fchmod(fd, 0600) < 0)
         return -errno;
-    if (writev(fd, parts, ARRAY_SIZE(parts)) != (ssize_t)(sizeof(*header) + header->length))
+    if (writev(fd, parts, ARRAY_SIZE(parts)) != (ssize_t)(sizeof(*header) + key->length + header->length))
         return -EIO;
     return 0;
 }
 
-int seccomp_cache_write(int cache, const uint8_t key[SECCOMP_KEY_SIZE], const struct seccomp_filter *filter)
+int seccomp_cache_write(int cache, const struct buffer *key, const struct seccomp_filter *filter)
 {
-    struct header header = {
-        .magic = CACHE_MAGIC, .length = filter->length, .flags = filter->flags, .notifies = filter->notifies
-    };
+    struct header header = { .magic = CACHE_MAGIC,
+        .key_length = key->length,
+        .length = filter->length,
+        .flags = filter->flags,
+        .notifies = filter->notifies };
     char name[NAME_SIZE], temporary[32];
     CLEAN_FD int fd = -EBADF;
     uint64_t random;
@@ -223,14 +229,13 @@ int seccomp_cache_write(int cache, const uint8_t key[SECCOMP_KEY_SIZE], const st
         return r;
     if (getrandom(&random, sizeof(random), 0) != sizeof(random))
         return -EAGAIN;
-    memcpy(header.key, key, SECCOMP_KEY_SIZE);
     header.checksum = checksum(&header, filter->program);
     name_of(key, name);
     (void)snprintf(temporary, sizeof(temporary), "new-%016llx", (unsigned long long)random);
     fd = openat(cache, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    r = write_entry(fd, &header, filter->program);
+    r = write_entry(fd, &header, key, filter->program);
     if (r == 0 && renameat(cache, temporary, cache, name) < 0)
         r = -errno;
     if (r < 0)

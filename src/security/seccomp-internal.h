@@ -2,6 +2,7 @@
 #ifndef SECURITY_SECCOMP_INTERNAL_H
 #define SECURITY_SECCOMP_INTERNAL_H
 
+#include <base/buffer.h>
 #include <security/seccomp.h>
 
 #include <linux/filter.h>
@@ -71,12 +72,12 @@ int seccomp_front_add(const struct seccomp_rules *rules, struct seccomp_code *co
 
 /* seccomp-cache.c */
 
-#define SECCOMP_KEY_SIZE 32
-int seccomp_cache_key(const char *text, size_t length, uint8_t ret[SECCOMP_KEY_SIZE]);
+/* buffer_done() frees it, also after a failure. */
+int seccomp_cache_key(const char *text, size_t length, struct buffer *ret);
 /* The directory, made when it is missing. -errno: there is none that can be trusted. */
 int seccomp_cache_open(int dirfd);
 /* 0, or -errno when there is nothing or nothing that can be believed. */
-int seccomp_cache_read(int cache, const uint8_t key[SECCOMP_KEY_SIZE], struct seccomp_filter *ret);
-int seccomp_cache_write(int cache, const uint8_t key[SECCOMP_KEY_SIZE], const struct seccomp_filter *filter);
+int seccomp_cache_read(int cache, const struct buffer *key, struct seccomp_filter *ret);
+int seccomp_cache_write(int cache, const struct buffer *key, const struct seccomp_filter *filter);
 
 #endif

@@ -198,13 +198,13 @@ int seccomp_compile(const struct config_seccomp *config, struct seccomp_filter *
 
 int seccomp_filter_find(int cache_dirfd, const char *text, size_t length, struct seccomp_filter *ret)
 {
+    CLEANUP(buffer_done) struct buffer key = { 0 };
     CLEAN_FD int cache = seccomp_cache_open(cache_dirfd);
-    uint8_t key[SECCOMP_KEY_SIZE];
     struct seccomp_filter filter;
-    int r = cache < 0 ? cache : seccomp_cache_key(text, length, key);
+    int r = cache < 0 ? cache : seccomp_cache_key(text, length, &key);
 
     if (r == 0)
-        r = seccomp_cache_read(cache, key, &filter);
+        r = seccomp_cache_read(cache, &key, &filter);
     if (r == 0 && filter.notifies) {
         seccomp_filter_done(&filter);
         r = -ENOENT;
@@ -229,21 +229,21 @@ static int take_program(
 int seccomp_filter_get(int cache_dirfd, const struct config_seccomp *config, struct seccomp_filter *ret,
         struct lc_error **err)
 {
+    CLEANUP(buffer_done) struct buffer key = { 0 };
     CLEAN_FD int cache = -EBADF;
-    uint8_t key[SECCOMP_KEY_SIZE];
     struct seccomp_filter filter;
     int r;
 
     if (config->program != NULL)
         return take_program(config, ret, err);
     cache = config->text != NULL ? seccomp_cache_open(cache_dirfd) : -ENOENT;
-    if (cache < 0 || seccomp_cache_key(config->text, config->length, key) < 0)
+    if (cache < 0 || seccomp_cache_key(config->text, config->length, &key) < 0)
         return seccomp_compile(config, ret, err);
-    if (seccomp_cache_read(cache, key, &filter) < 0) {
+    if (seccomp_cache_read(cache, &key, &filter) < 0) {
         r = seccomp_compile(config, &filter, err);
         if (r < 0)
             return r;
-        (void)seccomp_cache_write(cache, key, &filter);
+        (void)seccomp_cache_write(cache, &key, &filter);
     }
     *ret = filter;
     return 0;

@@ -37,12 +37,14 @@ struct cache {
     struct filter filter;
     int directory; /* .seccomp */
     char entry[256];
+    off_t size;
 };
 
 static void find_entry(struct cache *cache)
 {
     DIR *list = fdopendir(dup(cache->directory));
     struct dirent *entry;
+    struct stat st;
 
     assert_non_null(list);
     rewinddir(list);
@@ -50,7 +52,9 @@ static void find_entry(struct cache *cache)
         if (entry->d_name[0] != '.')
             (void)snprintf(cache->entry, sizeof(cache->entry), "%s", entry->d_name);
     (void)closedir(list);
-    assert_int_equal(strlen(cache->entry), 64);
+    assert_int_equal(strlen(cache->entry), 16);
+    assert_int_equal(fstatat(cache->directory, cache->entry, &st, AT_SYMLINK_NOFOLLOW), 0);
+    cache->size = st.st_size;
 }
 
 static void cache_open(struct cache *cache)
@@ -122,26 +126,26 @@ static void poison_program(const struct cache *cache)
 {
     const struct sock_filter allow = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
 
-    damage(cache, 64, &allow, sizeof(allow));
+    damage(cache, -(off_t)sizeof(allow), &allow, sizeof(allow));
 }
 
 static void poison_flags(const struct cache *cache)
 {
     const uint32_t none = 0;
 
-    damage(cache, 56, &none, sizeof(none));
+    damage(cache, 32, &none, sizeof(none));
 }
 
 static void poison_key(const struct cache *cache)
 {
-    damage(cache, 8, "x", 1);
+    damage(cache, 50, "x", 1);
 }
 
 static void poison_length(const struct cache *cache)
 {
     const uint64_t length = (uint64_t)1 << 40;
 
-    damage(cache, 40, &length, sizeof(length));
+    damage(cache, 16, &length, sizeof(length));
 }
 
 static void poison_magic(const struct cache *cache)
@@ -179,6 +183,32 @@ static void poison_owner(const struct cache *cache)
         poison_mode(cache);
 }
 
+/* A good entry of another profile, whose name happens to be the same. */
+static void poison_other(const struct cache *cache)
+{
+    static const char profile[] = ALLOW_BUT("{'names':['read'],'action':'SCMP_ACT_LOG'}");
+    char moved[] = "moved", name[256] = "";
+    struct seccomp_filter filter;
+    struct filter other;
+    struct dirent *entry;
+    double time;
+    DIR *list;
+
+    assert_int_equal(renameat(cache->directory, cache->entry, cache->tree.root, moved), 0);
+    filter_from(&other, profile);
+    filter = get_cached(cache->tree.root, &other.profile, &time);
+    seccomp_filter_done(&filter);
+    filter_done(&other);
+    list = fdopendir(dup(cache->directory));
+    assert_non_null(list);
+    rewinddir(list);
+    while ((entry = readdir(list)) != NULL)
+        if (entry->d_name[0] != '.')
+            (void)snprintf(name, sizeof(name), "%s", entry->d_name);
+    (void)closedir(list);
+    assert_int_equal(renameat(cache->directory, name, cache->directory, cache->entry), 0);
+}
+
 static void poison_link(const struct cache *cache)
 {
     assert_int_equal(linkat(cache->directory, cache->entry, cache->tree.outside, "linked", 0), 0);
@@ -206,7 +236,7 @@ static void test_poisoned_is_not_believed(void **state)
 {
     static void (*const poisons[])(const struct cache *) = { poison_program, poison_flags, poison_key,
         poison_length, poison_magic, poison_cut, poison_empty, poison_mode, poison_owner, poison_link,
-        poison_symlink, poison_fifo, poison_directory_mode };
+        poison_symlink, poison_fifo, poison_other, poison_directory_mode };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(poisons); i++) {
@@ -225,7 +255,7 @@ static void test_poisoned_is_not_believed(void **state)
         assert_int_equal(fstatat(cache.directory, cache.entry, &st, AT_SYMLINK_NOFOLLOW), 0);
         if (poisons[i] != poison_directory_mode)
             assert_true(S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600 && st.st_uid == geteuid() &&
-                        st.st_size == (off_t)(64 + cache.filter.made.length));
+                        st.st_size == cache.size);
         cache_close(&cache);
     }
 }
