@@ -57,10 +57,13 @@ static void read_limit(struct reader *reader, const struct node *node, void *tar
         limit++;
     value = json_integer_value(node->json);
     /* A limit of memory that stands in the file is taken away by taking it out; a living one by -1. */
-    unlimited = ranges[limit].unlimited || (reader->update && ranges[limit].max == INT64_MAX);
+    unlimited = ranges[limit].unlimited ||
+                (reader->update && ranges[limit].max == INT64_MAX && limit != LIMIT_CPU_BURST);
     if (json_is_integer(node->json) && ((value >= ranges[limit].min && value <= ranges[limit].max) ||
                                                value == 0 || (value == -1 && unlimited))) {
-        cgroups->limits[limit] = (struct config_number){ .set = value != 0, .value = value };
+        cgroups->limits[limit] =
+                (struct config_number){ .set = value != 0 || (reader->update && limit == LIMIT_CPU_BURST),
+                    .value = value };
         return;
     }
     if (ranges[limit].max != INT64_MAX)

@@ -62,7 +62,7 @@ static void read_rate(struct reader *reader, const struct node *node, void *targ
 {
     struct config_number *rate = target;
 
-    rate->set = get_integer(reader, node, 0, INT64_MAX, &rate->value) && rate->value != 0;
+    rate->set = get_integer(reader, node, 0, INT64_MAX, &rate->value);
 }
 
 static void read_io_entry(struct reader *reader, const struct node *node, struct config_cgroups *cgroups)

@@ -427,11 +427,12 @@ static void test_cgroups(void **state)
     c = &config->cgroups;
     assert_int_equal(c->limits[LIMIT_CPU_BURST].value, 5);
     assert_int_equal(c->limits[LIMIT_BLKIO_WEIGHT].value, 1000);
-    assert_int_equal(c->n_blkio, 2);
+    assert_int_equal(c->n_blkio, 3);
     assert_true(c->blkio[0].kind == BLKIO_READ_BPS && c->blkio[0].value == 1048576);
-    assert_true(c->blkio[1].kind == BLKIO_WRITE_IOPS && c->blkio[1].value == 7);
-    assert_true(c->blkio[1].major == 8 && c->blkio[1].minor == 16);
-    assert_string_equal(c->blkio[1].pointer, "/cgroups/io_max/0/wiops");
+    assert_true(c->blkio[1].kind == BLKIO_WRITE_BPS && c->blkio[1].value == 0);
+    assert_true(c->blkio[2].kind == BLKIO_WRITE_IOPS && c->blkio[2].value == 7);
+    assert_true(c->blkio[2].major == 8 && c->blkio[2].minor == 16);
+    assert_string_equal(c->blkio[2].pointer, "/cgroups/io_max/0/wiops");
     assert_int_equal(c->n_hugepages, 1);
     assert_string_equal(c->hugepages[0].size, "2MB");
     assert_int_equal(c->n_rdma, 1);

@@ -268,6 +268,87 @@ def test_huge_pages(limited, huge_pages):
     assert result.status == 135 or result.out == "Cannot allocate memory\n", result
 
 
+# ---- update ----
+
+def memory(mib):
+    """That much, and no swap, where there is one to count."""
+    if memory_limit() is NO_SWAP:
+        return {"memory": mib * MIB}, {"memory": {"limit": mib * MIB}}
+    return ({"memory": mib * MIB, "memory_swap": mib * MIB}, {"memory": {"limit": mib * MIB, "swap": mib * MIB}})
+
+
+def test_update_while_it_runs(limited):
+    """Up and down: the kernel wants memory below memory and swap at any moment."""
+    limited.limit(*memory(64))
+    limited.limit(*PIDS)
+    limited.start("/bin/sleep", "1000")
+    for mib in (128, 64, 100, 64):
+        assert limited.update(*memory(mib)).status == 0
+        result = limited.join("/bin/helper", "hog", "83")
+        assert result.status == (0 if mib > 90 else 137), (mib, result)
+    assert limited.update({"pids_limit": 5}, {"pids": {"limit": 5}}).status == 0
+    assert limited.join("/bin/limits", "forks", "10", "0").out == "3 Resource temporarily unavailable\n"
+    assert limited.update({"pids_limit": -1}, {"pids": {"limit": -1}}).status == 0
+    assert limited.join("/bin/limits", "forks", "50", "0").out == "50 all\n"
+    limited.stop()
+
+
+def everything(limited):
+    """What stands in each file that a limit can be in."""
+    names = ("memory", "cpu.", "pids.max", "cpuset.cpus", "io.max", "io.weight", "blkio.throttle", "hugetlb")
+    found = {}
+    for controller in ("memory", "cpu", "pids", "cpuset", "io", "blkio", "hugetlb"):
+        try:
+            path, _ = limited.group(controller)
+        except AssertionError:
+            continue
+        for name in os.listdir(path):
+            if name.startswith(names) and not any(word in name for word in (
+                    "usage", "stat", "current", "peak", "events", "pressure", "serviced", "io_service", "failcnt", "numa",
+                    "max_usage", "kmem", "reclaim", "force_empty", "slabinfo")) and os.stat(f"{path}/{name}").st_mode & 0o444:
+                found[f"{path}/{name}"] = read(f"{path}/{name}")
+    return found
+
+
+FAILING = {
+    "first": ({"memory": 1, "memory_swap": 1}, {"memory": {"limit": 1, "swap": 1}}),
+    "middle": ({"cpuset_cpus": "900"}, {"cpu": {"cpus": "900"}}),
+    "last": ({"io_max": [{"device": "4000:0", "rbps": 5}]},
+             {"blockIO": {"throttleReadBpsDevice": [{"major": 4000, "minor": 0, "rate": 5}]}}),
+}
+
+
+@pytest.mark.parametrize("where", list(FAILING))
+def test_update_takes_all_back(limited, where):
+    """What fails at the first, a middle and the last of what is written: every file is as it was, and the container runs."""
+    limited.limit({**memory(64)[0], **PIDS[0], "cpu_shares": 512, "cpu_quota": 20000, "cpu_period": 50000, "cpuset_cpus": "0"},
+                  {**memory(64)[1], **PIDS[1], "cpu": {"shares": 512, "quota": 20000, "period": 50000, "cpus": "0"}})
+    if where != "middle":  # there is a group of io for it to fail in
+        limited.limit({"io_max": [{"device": root_disk(), "rbps": 1 << 40}]}, {})
+    limited.start("/bin/sleep", "1000")
+    before = everything(limited)
+    wanted = ({**memory(96)[0], "pids_limit": 33, "cpu_shares": 1024, "cpu_quota": 500000, "cpu_period": 1000000,
+               "cpu_burst": 1000, **FAILING[where][0]},
+              {**memory(96)[1], "pids": {"limit": 33},
+               **FAILING[where][1],
+               "cpu": {"shares": 1024, "quota": 500000, "period": 1000000, "burst": 1000, "idle": 1,
+                       **FAILING[where][1].get("cpu", {})}})
+    result = limited.update(*wanted)
+    after = everything(limited)
+    changed = {name: (before.get(name), after.get(name)) for name in {*before, *after} if before.get(name) != after.get(name)}
+    assert result.status != 0 and not changed, (changed, result)
+    assert limited.status() == "running" and limited.join("/bin/helper", "hog", "20").status == 0
+    limited.stop()
+
+
+def root_disk():
+    """Any whole disk of the host."""
+    for name in sorted(os.listdir("/sys/block")):
+        if not name.startswith(("loop", "ram", "zram")):
+            return read(f"/sys/block/{name}/dev")
+    pytest.skip("this host has no disk")
+
+
 # ---- what cannot be kept ----
 
 def is_v2(controller):

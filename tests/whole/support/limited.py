@@ -1,4 +1,5 @@
 """A container with limits, made from container.json or from config.json: the tests of limits are the same for both."""
+import json
 import os
 
 from . import leftovers, proc, rootfs
@@ -67,7 +68,8 @@ class ByContainerJson(Limited):
 
     def start(self, *command):
         self.running = self.box.spawn(*command)
-        wait_until(lambda: os.path.exists(self.box.path("pid")) and proc.alive(self.pid()), what="a pid")
+        wait_until(lambda: os.path.exists(self.box.path("pid")) and proc.command_line(self.pid()).startswith(command[0]),
+                   what=f"a process {command[0]}")
         return self.running
 
     def join(self, *command, **options):
@@ -75,6 +77,14 @@ class ByContainerJson(Limited):
 
     def join_in_background(self, *command):
         self.box.spawn(*command)
+
+    def update(self, keys, _resources):
+        path = os.path.join(self.box.logs, "update.json")
+        rootfs.write(path, json.dumps(keys))
+        return self.box.nsinit_run("update", "-r", path)
+
+    def status(self):
+        return self.box.state()["status"]
 
     def refused(self, *words):
         return self.box.refused(*words)
@@ -113,6 +123,14 @@ class ByConfigJson(Limited):
 
     def join_in_background(self, *command):
         self.bundle.spawn("exec", self.bundle.name, *command)
+
+    def update(self, _keys, resources):
+        path = os.path.join(self.bundle.logs, "update.json")
+        rootfs.write(path, json.dumps(resources))
+        return self.bundle("update", "-r", path, self.bundle.name)
+
+    def status(self):
+        return self.bundle.status()
 
     def refused(self, *words):
         return self.bundle.refused(*words)
