@@ -157,6 +157,40 @@ LC_API int lc_update(const char *root, const struct lc_update_options *options, 
  * processes, and listed in "from_processes". The caller frees it. Since: 0.3 */
 LC_API int lc_stats(const char *root, char **ret_json, struct lc_error **err);
 
+/* ---- watching a container ---- */
+
+struct lc_events;
+
+/* Flags of struct lc_events_options. */
+#define LC_EVENTS_TIME 1u /* "time" in every line: RFC 3339, UTC, nanoseconds */
+
+struct lc_events_options {
+    size_t size; /* sizeof(struct lc_events_options) */
+    unsigned int flags;
+    /* When to be told that processes have to wait for a resource: "memory:some:150ms/1s", several with commas between them. The resource
+     * is cpu, memory or io; "some" or "full" of the processes waited for so long within that window (500ms to 10s). NULL: never.
+     * Needs cgroup v2 and pressure stall information. */
+    const char *pressure;
+};
+
+struct lc_runtime;
+
+/* Watches a container from now on: with a runtime the one of this id, which must not have stopped; without (NULL) that of this root
+ * directory (NULL: the working directory), whose start is waited for when it does not live. `options` may be NULL. Freed with
+ * lc_events_free(). Errors: -ENOENT, -ESRCH, -EINVAL (pressure), -ENOTSUP or those of the kernel where it cannot watch that.
+ * Since: 0.3 */
+LC_API int lc_events_open(struct lc_runtime *runtime, const char *id, const struct lc_events_options *options,
+        struct lc_events **ret, struct lc_error **err);
+/* A descriptor for poll(2), readable (POLLIN) when lc_events_next() may have something. Borrowed. Since: 0.3 */
+LC_API int lc_events_fd(const struct lc_events *events);
+/* The next event, without waiting: 1 and a line of JSON that the caller frees; 0: none now; -ESRCH: the container has ended and everything
+ * has been said. {"type", "id" or "root", "data"}; the types: start, exec, pause, resume, update (what calls of this library did);
+ * oom, oom_kill, pressure (what the kernel says); exit, always the last, with "status", "signal" and, when they could be read,
+ * "final", the numbers that lc_process_stats() describes. Since: 0.3 */
+LC_API int lc_events_next(struct lc_events *events, char **ret_json);
+/* Accepts NULL. Since: 0.3 */
+LC_API void lc_events_free(struct lc_events *events);
+
 struct lc_check_result {
     const char *key; /* "/namespaces/0", "/cgroups/memory", ... */
     bool supported;

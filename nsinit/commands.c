@@ -3,6 +3,7 @@
 #define FIELD(field) offsetof(struct arguments, field)
 static const struct option_row apparmor_options[] = { { "load", FIELD(load), OPTION_FLAG } };
 static const struct option_row exec_options[] = { { "stats", FIELD(stats), OPTION_OPTIONAL } };
+static const struct option_row events_options[] = { { "pressure", FIELD(pressure), OPTION_OPTIONAL } };
 static const struct option_row kill_options[] = { { "all", FIELD(all), OPTION_FLAG },
     { "a", FIELD(all), OPTION_FLAG } };
 static const struct option_row ps_options[] = { { "json", FIELD(json), OPTION_FLAG } };
@@ -22,6 +23,9 @@ const struct command commands[] = {
     { "state", "state", "print the state of the container as JSON; cleans up after a crash", command_state, 0,
             NULL, 0 },
     { "stats", "stats", "print what the container uses now, as JSON", command_stats, 0, NULL, 0 },
+    { "events", "events [--pressure[=WHAT]]",
+            "print what happens to the container, a line of JSON each, until it ends", command_events, 0,
+            ROWS(events_options) },
     { "ps", "ps [--json]", "print the container's processes, or their pids as JSON", command_ps, 0,
             ROWS(ps_options) },
     { "top", "top [-n N] [-d SECONDS]", "show what all living containers of this user use", command_top, 0,

@@ -22,6 +22,7 @@ struct arguments {
     bool all, json;                 /* kill, ps */
     const char *count, *delay;      /* top */
     const char *stats;              /* exec: a file, or "" for standard error; NULL: none */
+    const char *pressure;           /* events: "" for the usual */
     const char *resources;          /* update: a file */
     const char *limits[LIMITS_MAX]; /* update: in the order of limit_options */
     FILE *log_file;                 /* NULL: only warnings, on stderr */
@@ -54,6 +55,7 @@ int command_check(const struct arguments *arguments);
 int command_plan(const struct arguments *arguments);
 int command_state(const struct arguments *arguments);
 int command_apparmor(const struct arguments *arguments);
+int command_events(const struct arguments *arguments);
 int command_kill(const struct arguments *arguments);
 int command_pause(const struct arguments *arguments);
 int command_ps(const struct arguments *arguments);

@@ -3,22 +3,23 @@
 #include <cli/units.h>
 
 #include <errno.h>
-#include <jansson.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 struct events_given {
-    const char *interval;
+    const char *interval, *pressure;
     bool stats;
 };
 
 static const struct option rows[] = {
     { "interval", 0, OPTION_TEXT, offsetof(struct events_given, interval),
             "time between two statistics (default: 5s)" },
+    { "pressure", 0, OPTION_TEXT, offsetof(struct events_given, pressure),
+            "also when processes wait for a resource, like memory:some:150ms/1s,cpu:full:1s/5s" },
     { "stats", 0, OPTION_FLAG, offsetof(struct events_given, stats), "the statistics of now, once" },
 };
 
@@ -26,33 +27,24 @@ struct watch {
     const struct call *call;
     struct lc_runtime *runtime;
     const char *id;
-    int oom, process;
-    short oom_events;
+    struct lc_events *events;
 };
 
-/* One line: {"type":...,"id":...} and, for statistics, "data". */
-static int print_event(const struct watch *watch, const char *type, json_t *data)
-{
-    json_t *event = json_pack("{s:s,s:s,s:o*}", "type", type, "id", watch->id, "data", data);
-
-    return event != NULL ? states_print(watch->call, event, JSON_COMPACT)
-                         : report_text(watch->call, "out of memory");
-}
-
+/* As the library gives them: numbers that are larger than JSON readers take stay as they are. */
 static int print_stats(const struct watch *watch)
 {
     struct lc_error *err = NULL;
-    char *text = NULL;
-    json_error_t error;
-    json_t *data;
-    int r = lc_container_stats(watch->runtime, watch->id, &text, &err);
+    char *text = NULL, *line = NULL;
+    int r = lc_container_stats(watch->runtime, watch->id, &text, &err), status;
 
     if (r < 0)
         return report_failure(watch->call, r, err);
-    data = json_loads(text, 0, &error);
+    if (asprintf(&line, "{\"type\":\"stats\",\"id\":\"%s\",\"data\":%s}", watch->id, text) < 0)
+        line = NULL;
     free(text);
-    return data != NULL ? print_event(watch, "stats", data)
-                        : report_text(watch->call, "statistics that are no JSON: %s", error.text);
+    status = line != NULL ? print_document(watch->call, line) : report_text(watch->call, "out of memory");
+    free(line);
+    return status;
 }
 
 static long long milliseconds(void)
@@ -63,59 +55,59 @@ static long long milliseconds(void)
     return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool has_ended(const struct watch *watch)
+/* All that there is. *ret_ended: that was the last. 0, or an exit status. */
+static int print_events(const struct watch *watch, bool *ret_ended)
 {
-    struct pollfd polled = { .fd = watch->process, .events = POLLIN };
+    int status = 0, r = 1;
 
-    return poll(&polled, 1, 0) != 0;
+    while (status == 0 && r > 0) {
+        char *line = NULL;
+
+        r = lc_events_next(watch->events, &line);
+        if (r > 0)
+            status = print_document(watch->call, line);
+        free(line);
+    }
+    *ret_ended = r == -ESRCH;
+    if (status == 0 && r < 0 && r != -ESRCH)
+        status = report_text(watch->call, "events: %s", strerror(-r));
+    return status;
 }
 
-static int follow(struct watch *watch, long long interval)
+static int follow(const struct watch *watch, long long interval)
 {
     long long due = milliseconds() + interval;
-    int status = 0, killed;
+    bool ended = false;
+    int status = 0;
 
-    while (status == 0) {
-        struct pollfd polled[] = { { .fd = watch->process, .events = POLLIN },
-            { .fd = watch->oom, .events = watch->oom_events } };
+    while (status == 0 && !ended) {
+        struct pollfd polled = { .fd = lc_events_fd(watch->events), .events = POLLIN };
         long long left = due - milliseconds();
 
-        if (poll(polled, 2, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
+        if (poll(&polled, 1, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
             return report_text(watch->call, "poll: %s", strerror(errno));
-        killed = polled[1].revents != 0 ? lc_oom_take(watch->oom) : 0;
-        if (killed > 0)
-            status = print_event(watch, "oom", NULL);
-        else if (killed < 0)
-            watch->oom = -1;
-        if (has_ended(watch))
-            return status;
-        if (status == 0 && due <= milliseconds()) {
+        status = print_events(watch, &ended);
+        if (status == 0 && !ended && due <= milliseconds()) {
             status = print_stats(watch);
             due += interval;
             /* The container may have ended under our hands. */
-            if (status != 0 && has_ended(watch))
+            if (status != 0 && print_events(watch, &ended) == 0 && ended)
                 return 0;
         }
     }
     return status;
 }
 
-static int watch_container(struct watch *watch, long long interval)
+static int watch_container(struct watch *watch, const struct events_given *given, long long interval)
 {
+    const struct lc_events_options options = { .size = sizeof(options), .pressure = given->pressure };
     struct lc_error *err = NULL;
-    struct stat kind;
-    int status, oom;
+    int r = lc_events_open(watch->runtime, watch->id, &options, &watch->events, &err), status;
 
-    watch->process = lc_container_pidfd(watch->runtime, watch->id, &err);
-    if (watch->process < 0)
-        return report_failure(watch->call, watch->process, err);
-    watch->oom = oom = lc_container_oom_fd(watch->runtime, watch->id, &err);
-    /* A file of cgroup v2 can always be read; an eventfd of v1 is no file. */
-    watch->oom_events = oom >= 0 && fstat(oom, &kind) == 0 && S_ISREG(kind.st_mode) ? POLLPRI : POLLIN;
-    status = oom < 0 ? report_failure(watch->call, oom, err) : follow(watch, interval);
-    if (oom >= 0)
-        (void)close(oom);
-    (void)close(watch->process);
+    if (r < 0)
+        return report_failure(watch->call, r, err);
+    status = follow(watch, interval);
+    lc_events_free(watch->events);
     return status;
 }
 
@@ -133,7 +125,7 @@ static int run(const struct call *call)
     status = runtime_open(call, &watch.runtime);
     if (status != 0)
         return status;
-    status = given->stats ? print_stats(&watch) : watch_container(&watch, interval);
+    status = given->stats ? print_stats(&watch) : watch_container(&watch, given, interval);
     lc_runtime_free(watch.runtime);
     return status;
 }

@@ -24,7 +24,7 @@ int cgroup_group_frozen(const struct cgroup_group *group)
 }
 
 /* v1 where the host has it, as everybody looks there; the core of v2 has its own. NULL: neither. */
-static const struct cgroup_group *freezer_group(const struct cgroup_set *set)
+const struct cgroup_group *cgroup_freezer_group(const struct cgroup_set *set)
 {
     const struct cgroup_group *found = NULL;
 
@@ -39,12 +39,12 @@ static const struct cgroup_group *freezer_group(const struct cgroup_set *set)
 
 bool cgroup_can_freeze(const struct cgroup_set *set)
 {
-    return freezer_group(set) != NULL;
+    return cgroup_freezer_group(set) != NULL;
 }
 
 int cgroup_frozen(const struct cgroup_set *set)
 {
-    const struct cgroup_group *group = freezer_group(set);
+    const struct cgroup_group *group = cgroup_freezer_group(set);
 
     return group == NULL ? 0 : cgroup_group_frozen(group);
 }
@@ -129,7 +129,7 @@ static int freeze_fail(const struct cgroup_group *group, int errnum, bool frozen
 
 int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err)
 {
-    const struct cgroup_group *group = freezer_group(set);
+    const struct cgroup_group *group = cgroup_freezer_group(set);
     int64_t deadline = cgroup_now_ms() + timeout_ms;
     int r;
 

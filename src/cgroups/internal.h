@@ -220,7 +220,12 @@ bool cgroup_has_file(const struct cgroup_group *group, const char *file);
 /* The number behind a word at the start of a line; CGROUP_UNKNOWN. */
 int64_t cgroup_word_number(const char *text, const char *word);
 
+/* ---- watch.c ---- */
+int cgroup_open_file(const struct cgroup_group *group, const char *file, int flags);
+
 /* ---- freezer.c ---- */
+/* The group that can be frozen; NULL: none. */
+const struct cgroup_group *cgroup_freezer_group(const struct cgroup_set *set);
 /* Is what stands in freezer.state or cgroup.freeze "frozen"? -ENOENT: no such file. */
 int cgroup_group_frozen(const struct cgroup_group *group);
 

@@ -12,16 +12,6 @@
 #define V1_CONTROL "memory.oom_control"
 #define V2_EVENTS "memory.events"
 
-static int open_in(const struct cgroup_group *group, const char *file, int flags)
-{
-    char path[PATH_MAX];
-    int fd;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", group->path, file);
-    fd = openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? -errno : fd;
-}
-
 /* The kernel signals the eventfd from now on, until it or the group is gone. */
 static int register_v1(const struct cgroup_group *group)
 {
@@ -31,10 +21,10 @@ static int register_v1(const struct cgroup_group *group)
 
     if (event < 0)
         return -errno;
-    target = open_in(group, V1_CONTROL, O_RDONLY);
+    target = cgroup_open_file(group, V1_CONTROL, O_RDONLY);
     if (target < 0)
         return target;
-    control = open_in(group, "cgroup.event_control", O_WRONLY);
+    control = cgroup_open_file(group, "cgroup.event_control", O_WRONLY);
     if (control < 0)
         return control;
     (void)snprintf(line, sizeof(line), "%d %d", event, target);
@@ -48,7 +38,7 @@ int cgroup_oom_fd(const struct cgroup_set *set)
 
     if (group == NULL)
         return -ENOENT;
-    return group->v2 ? open_in(group, V2_EVENTS, O_RDONLY) : register_v1(group);
+    return group->v2 ? cgroup_open_file(group, V2_EVENTS, O_RDONLY) : register_v1(group);
 }
 
 /* v1's end of a group signals the eventfd as well: then nobody was killed. v2's memory.events changes for other reasons too
@@ -56,7 +46,6 @@ int cgroup_oom_fd(const struct cgroup_set *set)
 int cgroup_oom_take(int fd)
 {
     uint64_t count;
-    char text[512];
     ssize_t got = read(fd, &count, sizeof(count));
     int64_t kills;
 
@@ -64,11 +53,7 @@ int cgroup_oom_take(int fd)
         return count > INT_MAX ? INT_MAX : (int)count;
     if (got < 0)
         return errno == EAGAIN ? 0 : -errno;
-    got = pread(fd, text, sizeof(text) - 1, 0);
-    if (got < 0)
-        return -errno;
+    kills = cgroup_fd_number(fd, "oom_kill");
     (void)lseek(fd, 0, SEEK_SET);
-    text[got] = '\0';
-    kills = cgroup_word_number(text, "oom_kill");
     return kills < 0 ? 0 : (int)kills;
 }

@@ -1,5 +1,6 @@
 /* The public functions: thin, so that the rooms behind them can change. */
 #include "final.h"
+#include "journal.h"
 
 #include <base/util.h>
 #include <security/apparmor.h>
@@ -155,10 +156,14 @@ static int start_or_join(struct lc_process *process, const struct lc_config *con
         process->joined = r > 0;
         if (!process->joined) {
             r = container_create(container, config, options, &process->session, err);
+            if (r == 0)
+                journal_write_pid(container, "start", process->session.pid);
             break;
         }
         r = container_join(container, config, options, &process->session, &failure);
         container_unlock(container);
+        if (r == 0)
+            journal_write_pid(container, "exec", process->session.pid);
         /* It was ending while we entered: then there is no container, and this is the start of the next one. */
         if (r < 0 && tries < ENDING_TRIES &&
                 container_ended(container, looks_ended(failure) ? ENDING_MS : 0)) {
@@ -256,7 +261,7 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
         final_explain(&process->container, !process->joined);
     process->container.status = process->status;
     process->container.usage = &process->usage;
-    if (process->keeps_final)
+    if (process->keeps_final || (process->bare && !process->joined && journal_is_read(&process->container)))
         final_record(&process->container, process->status, &process->usage);
     return process->joined || process->bare ? 0 : container_end(&process->container, err);
 }

@@ -76,7 +76,7 @@ struct container {
     bool beginning;                 /* OCI: its maker is at it, and has recorded nothing yet */
     const struct lc_config *config; /* OCI: what is written behind the first record */
     /* The last word on it: taken by reclaim_resources() when wanted. The exit status of its first process, or -1. */
-    bool wants_final;
+    bool wants_final, watched;
     int status;
     const struct rusage *usage; /* of that process, or NULL */
     char *final;

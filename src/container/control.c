@@ -1,6 +1,7 @@
 /* kill, pause, resume, update, the numbers and the processes of a container that lives: of a root directory, or of a state
  * root. */
 #include "final.h"
+#include "journal.h"
 
 #include <base/util.h>
 #include <cgroups/resctrl.h>
@@ -128,6 +129,8 @@ static int freeze_target(struct lc_runtime *runtime, const char *id, bool frozen
                 "container not %s: it is %s", frozen ? "running or created" : "paused", status_name(status));
     else
         r = freeze_groups(&container, frozen, err);
+    if (r == 0)
+        journal_write(&container, verb, NULL);
     container_close(&container);
     return r;
 }
@@ -223,6 +226,8 @@ static int update_target(struct lc_runtime *runtime, const char *id, const struc
     if (r < 0)
         return r;
     r = update(&container, &options, err);
+    if (r == 0)
+        journal_write(&container, "update", NULL);
     container_close(&container);
     return r;
 }

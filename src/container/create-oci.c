@@ -1,5 +1,6 @@
 /* create and run: from config.json to a child that waits for `start`. Everything is recorded before it is made, so that `delete`
  * can undo it whenever we are killed. */
+#include "journal.h"
 #include "runtime.h"
 
 #include <base/util.h>
@@ -77,18 +78,6 @@ static int describe_rootfs(struct creation *creation, struct lc_error **err)
     return error_raise(err, &site, NULL);
 }
 
-static void now_text(char *out, size_t size)
-{
-    struct timespec now;
-    struct tm parts;
-    size_t used;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &parts);
-    used = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)snprintf(out + used, size - used, ".%09ldZ", now.tv_nsec);
-}
-
 /* What will be made, by name. */
 static int intend(struct creation *creation, struct lc_error **err)
 {
@@ -104,7 +93,7 @@ static int intend(struct creation *creation, struct lc_error **err)
     for (int kind = 0; kind < HOOK_MAX_; kind++)
         if (config->oci.hooks[kind].count > 0)
             record->oci.hooks |= 1u << kind;
-    now_text(record->oci.created, sizeof(record->oci.created));
+    time_text(record->oci.created, sizeof(record->oci.created));
     record->oci.bundle = strdup(config->oci.bundle);
     record->oci.rootfs = strdup(container->rootfs);
     record->oci.version = strdup(config->oci.version);

@@ -1,4 +1,5 @@
 /* exec: another process in an OCI container. */
+#include "journal.h"
 #include "runtime.h"
 
 #include <base/util.h>
@@ -120,6 +121,8 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
                 joining->options.pid_file, err);
     if (r < 0)
         session_abort(&joining->session);
+    else
+        journal_write_pid(&joining->container, "exec", joining->session.pid);
     return r;
 }
 

@@ -112,14 +112,14 @@ void final_explain(const struct container *container, bool first)
         log_warning(container->log, "%s", text);
 }
 
-/* Somebody may still live in its groups: without a pid namespace that does not end with the first process. */
-static bool is_empty(const struct container *container)
+/* Somebody may still live in them: without a pid namespace that does not end with the first process. */
+int final_ready(const struct container *container)
 {
     CLEAN_FREE pid_t *pids = NULL;
     size_t count = 0;
     int r = cgroup_processes(&container->record.groups, &pids, &count);
 
-    return r == -ENOENT || (r == 0 && count == 0);
+    return r < 0 ? r : count == 0;
 }
 
 /* Whoever has the lock is about to change or remove it; then the next one will record. */
@@ -149,7 +149,7 @@ void final_record(struct container *container, int status, const struct rusage *
         return;
     if (oci->status < 0)
         oci->status = status;
-    if (is_empty(container))
+    if (final_ready(container) != 0)
         oci->final = final_json(container, oci->status, usage);
     if (oci->status < 0 && oci->final == NULL)
         return;

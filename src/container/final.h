@@ -9,6 +9,8 @@
 /* What its groups counted, with the exit status (-1: not known), and, where no group counts, what the process itself has used
  * (`usage`, or NULL). JSON; caller frees. NULL when out of memory. */
 char *final_json(const struct container *container, int status, const struct rusage *usage);
+/* 1: nobody is in its groups any more; 0: somebody is; -ENOENT: there are none. */
+int final_ready(const struct container *container);
 /* After an end by SIGKILL: when the kernel has killed for want of memory, a warning says at which limit. */
 void final_explain(const struct container *container, bool first);
 /* OCI, stopped: into the record, once, if nobody is in the groups any more; what is there already stays. `status`: -1 when not

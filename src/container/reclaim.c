@@ -1,5 +1,6 @@
 /* The end of a container, in one place: after its first process ended, after a failed start, after a crash. */
 #include "final.h"
+#include "journal.h"
 #include "mark.h"
 
 #include <base/util.h>
@@ -49,10 +50,23 @@ static int remove_rdt(const struct container *container, struct lc_error **err)
 /* Nobody may add to the numbers any more: what the first process has left behind is killed now. */
 static void take_final(struct container *container)
 {
-    if (!container->wants_final || container->final != NULL)
+    bool watched = journal_is_read(container);
+    CLEAN_FREE char *data = NULL;
+
+    if (container->status < 0 && container->record.oci.present)
+        container->status = container->record.oci.status;
+    if (container->status < 0 && watched)
+        container->status = identity_status(&container->record.init);
+
+    if (container->final == NULL && (watched || container->wants_final)) {
+        (void)cgroup_kill(&container->record.groups, END_TIMEOUT_MS);
+        container->final = final_json(container, container->status, container->usage);
+    }
+    if (!watched)
         return;
-    (void)cgroup_kill(&container->record.groups, END_TIMEOUT_MS);
-    container->final = final_json(container, container->status, container->usage);
+    data = exit_json(container->status, container->final);
+    journal_write(container, "exit", data);
+    container->watched = true;
 }
 
 int reclaim_resources(struct container *container, struct lc_error **err)
@@ -96,6 +110,8 @@ int container_reclaim(struct container *container, struct lc_error **err)
     int r = reclaim_resources(container, err);
 
     files_remove(container);
+    if (container->watched)
+        journal_remove(container);
     if (unlinkat(container->state_fd, container->record_name, 0) < 0 && r == 0)
         r = error_raise(err,
                 &(struct error_site){ .stage = "cleanup",

@@ -1,4 +1,5 @@
 /* The state root of OCI containers; runtime.h says what lies in it. */
+#include "journal.h"
 #include "runtime.h"
 
 #include <base/util.h>
@@ -47,6 +48,7 @@ static void begin(struct container *container, struct lc_runtime *runtime, const
         .state_fd = -EBADF,
         .lock_fd = -EBADF,
         .mark_fd = -EBADF,
+        .status = -1,
         .runtime_fd = runtime->fd,
         .log = &runtime->log,
         .record_name = STATE };
@@ -291,24 +293,27 @@ static bool is_waiting(const struct container *container)
 enum status oci_status(const struct container *container)
 {
     const struct record *record = &container->record;
+    bool created;
 
     if ((container->beginning && !record->oci.complete) ||
             (!record->oci.complete && identity_alive(&record->owner)))
         return STATUS_CREATING;
     if (!record->oci.complete || !identity_runs(&record->init))
         return STATUS_STOPPED;
-    /* In this order: who does not wait any more has been started. */
-    if (is_waiting(container))
-        return STATUS_CREATED;
-    if (!identity_runs(&record->init))
+    /* In this order: who does not wait any more has been started. A frozen one cannot answer to `start`. */
+    created = is_waiting(container);
+    if (!created && !identity_runs(&record->init))
         return STATUS_STOPPED;
-    return cgroup_frozen(&record->groups) ? STATUS_PAUSED : STATUS_RUNNING;
+    if (cgroup_frozen(&record->groups) > 0)
+        return STATUS_PAUSED;
+    return created ? STATUS_CREATED : STATUS_RUNNING;
 }
 
 int oci_remove(struct container *container, struct lc_error **err)
 {
     static const char *const files[] = { "start", STATE };
 
+    journal_remove(container);
     for (size_t i = 0; i < ARRAY_SIZE(files); i++)
         if (unlinkat(container->state_fd, files[i], 0) < 0 && errno != ENOENT)
             return fail(err, "unlinkat", files[i], errno);

@@ -64,7 +64,7 @@ int container_open(struct container *container, const char *root, const char *ro
     struct stat st;
 
     *container = (struct container){
-        .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF, .log = log
+        .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF, .status = -1, .log = log
     };
     if (realpath(root != NULL ? root : ".", container->root) == NULL)
         return error_raise(err,

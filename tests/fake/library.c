@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -405,37 +407,63 @@ int lc_container_stats(struct lc_runtime *runtime, const char *id, char **ret_js
     return answer(__func__, json_pack("{s:s}", "id", id), "{\"pids\":{\"current\":1}}", ret_json, err);
 }
 
-/* $FAKE_OOM is a fifo: an "o" is an event. */
-int lc_container_oom_fd(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+/* $FAKE_OOM is a fifo: an "o" is an event. $FAKE_PID is the container's first process. */
+struct lc_events {
+    int epoll, oom, process;
+    char id[256];
+};
+
+static void watch(const struct lc_events *events, int fd)
 {
-    const char *path = getenv("FAKE_OOM");
-    int ends[2], r = outcome(__func__, err);
+    struct epoll_event event = { .events = EPOLLIN };
+
+    if (fd >= 0 && epoll_ctl(events->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        abort();
+}
+
+int lc_events_open(struct lc_runtime *runtime, const char *id, const struct lc_events_options *options,
+        struct lc_events **ret, struct lc_error **err)
+{
+    const char *oom = getenv("FAKE_OOM"), *pid = getenv("FAKE_PID");
+    int r = outcome(__func__, err);
+    struct lc_events *events;
 
     (void)runtime;
-    (void)id;
+    record(__func__, json_pack("{s:s,s:s?}", "id", id, "pressure", options->pressure));
     if (r < 0)
         return r;
-    if (path == NULL)
-        return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : ends[0];
-    r = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    return r < 0 ? -errno : r;
+    events = calloc(1, sizeof(*events));
+    if (events == NULL)
+        return -ENOMEM;
+    (void)snprintf(events->id, sizeof(events->id), "%s", id);
+    events->epoll = epoll_create1(EPOLL_CLOEXEC);
+    events->oom = oom != NULL ? open(oom, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
+    events->process = (int)syscall(SYS_pidfd_open, pid != NULL ? atoi(pid) : getppid(), 0);
+    watch(events, events->oom);
+    watch(events, events->process);
+    *ret = events;
+    return 0;
 }
 
-int lc_oom_take(int fd)
+int lc_events_fd(const struct lc_events *events)
 {
+    return events->epoll;
+}
+
+int lc_events_next(struct lc_events *events, char **ret_json)
+{
+    struct pollfd process = { .fd = events->process, .events = POLLIN };
     char byte;
-    ssize_t got = read(fd, &byte, 1);
 
-    return got == 1 ? byte == 'o' : got < 0 && errno == EAGAIN ? 0 : -ENODEV;
+    if (read(events->oom, &byte, 1) == 1 && byte == 'o')
+        return asprintf(ret_json, "{\"type\":\"oom\",\"id\":\"%s\"}", events->id) < 0 ? -ENOMEM : 1;
+    return poll(&process, 1, 0) > 0 ? -ESRCH : 0;
 }
 
-/* $FAKE_PID is the container's first process. */
-int lc_container_pidfd(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+void lc_events_free(struct lc_events *events)
 {
-    const char *pid = getenv("FAKE_PID");
-    int r = outcome(__func__, err);
-
-    (void)runtime;
-    (void)id;
-    return r < 0 ? r : (int)syscall(SYS_pidfd_open, pid != NULL ? atoi(pid) : getppid(), 0);
+    (void)close(events->epoll);
+    (void)close(events->oom);
+    (void)close(events->process);
+    free(events);
 }

@@ -151,6 +151,14 @@ void cgroup_final(const struct cgroup_set *set, struct cgroup_final *ret);
  * call, v2: kills so far, compare with the last answer. The end of a v1 group is an event too: look whether it exists. */
 int cgroup_oom_fd(const struct cgroup_set *set);
 int cgroup_oom_take(int fd);
+/* POLLPRI when it is frozen or thawed: then cgroup_fd_number("frozen") says which. -ENOENT: not where v1 freezes. */
+int cgroup_freezer_fd(const struct cgroup_set *set);
+/* POLLPRI when processes had to wait: `file` is "memory.pressure" or such, `trigger` what the kernel takes, "some 150000 1000000".
+ * v2 only: -ENOENT. */
+int cgroup_pressure_fd(const struct cgroup_set *set, const char *file, const char *trigger);
+/* The number behind a word at the start of a line of a file that is open; the descriptor is quiet until the next change. */
+int64_t cgroup_fd_number(int fd, const char *word);
+
 /* Stops every process of the container (v1 freezer, v2 cgroup.freeze) and waits until all have stopped, or lets them go
  * on. On failure, also after timeout_ms, they run on. */
 int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err);
