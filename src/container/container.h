@@ -166,7 +166,15 @@ int guard_start(struct guard *guard, int pidfd, const struct container *containe
 void guard_end(struct guard *guard);
 
 /* options.c: copies the structure of a caller, with zeros where it is shorter; unknown members and flags are -EINVAL. */
-enum options { OPTIONS_EXEC, OPTIONS_RUNTIME, OPTIONS_CREATE, OPTIONS_PROCESS, OPTIONS_UPDATE, OPTIONS_MAX_ };
+enum options {
+    OPTIONS_EXEC,
+    OPTIONS_RUNTIME,
+    OPTIONS_CREATE,
+    OPTIONS_PROCESS,
+    OPTIONS_UPDATE,
+    OPTIONS_EVENTS,
+    OPTIONS_MAX_
+};
 struct options_kind {
     const char *name;
     size_t size, least, flags_at; /* flags_at 0: none */

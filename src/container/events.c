@@ -74,7 +74,7 @@ int lc_events_open(struct lc_runtime *runtime, const char *id, const struct lc_e
     struct lc_events_options options = { 0 };
     struct lc_events *events;
     bool living;
-    int r = given != NULL ? options_take(given, given->size, &options, sizeof(options), err) : 0;
+    int r = given != NULL ? options_take(given, &options, &options_kinds[OPTIONS_EVENTS], err) : 0;
 
     if (r < 0)
         return r;

@@ -53,4 +53,7 @@ const struct options_kind options_kinds[OPTIONS_MAX_] = {
             LC_IGNORE_PAUSED | LC_EXEC_TTY | LC_EXEC_NO_NEW_PRIVS | LC_PRESERVE_OPEN },
     [OPTIONS_UPDATE] = { "struct lc_update_options", sizeof(struct lc_update_options),
             offsetof(struct lc_update_options, name), 0, 0 },
+    [OPTIONS_EVENTS] = { "struct lc_events_options", sizeof(struct lc_events_options),
+            offsetof(struct lc_events_options, pressure), offsetof(struct lc_events_options, flags),
+            LC_EVENTS_TIME },
 };
