@@ -333,7 +333,7 @@ int systemd_place(const struct cgroup_set *set, pid_t pid, bool placed, struct l
     if (r == 0 && unit->late_pids >= 0)
         r = limit_pids(set, err);
     unit_link_close(unit);
-    return r < 0 ? r : needed;
+    return r < 0 ? r : needed && (unit->tracked || unit->user);
 }
 
 /* ---- changing and ending it ---- */
@@ -351,17 +351,32 @@ static uint32_t old_controllers_found(const struct cgroup_set *set)
     return v1;
 }
 
+/* systemd knows the share of a processor, for which v1 has two files; one of them may be all that is asked for. */
+static void complete_quota(const struct cgroup_set *set, struct config_number *limits)
+{
+    struct config_number *quota = &limits[LIMIT_CPU_QUOTA], *period = &limits[LIMIT_CPU_PERIOD];
+    const struct cgroup_group *group = cgroup_find(set, CGROUP_CPU);
+    CLEAN_FREE char *text = NULL;
+
+    if (quota->set == period->set || group == NULL || group->v2 ||
+            cgroup_read_file(group, quota->set ? "cpu.cfs_period_us" : "cpu.cfs_quota_us", &text) < 0)
+        return;
+    *(quota->set ? period : quota) = (struct config_number){ true, strtoll(text, NULL, 10) };
+}
+
 int systemd_update(const struct cgroup_set *set, const struct config_cgroups *wanted, struct lc_error **err)
 {
+    struct config_cgroups all = *wanted;
     struct cgroup_unit *unit = set->unit;
     CLEAN_FREE char *request = NULL;
     struct buffer out = { 0 };
     size_t bare;
     int r;
 
+    complete_quota(set, all.limits);
     buffer_printf(&out, "set\n%s", unit->name);
     bare = out.length;
-    unit_properties_limits(wanted, old_controllers_found(set), &out);
+    unit_properties_limits(&all, old_controllers_found(set), &out);
     if (!out.failed && out.length == bare) {
         buffer_done(&out);
         return 0;

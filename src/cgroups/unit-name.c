@@ -45,15 +45,15 @@ static bool is_slice(const char *name)
 /* A group must not look like a file of the kernel's: then systemd puts "_" before the name. */
 static const char *guard(const char *name)
 {
-    static const char *const words[] = { "cgroup", "cpu", "cpuacct", "cpuset", "io", "blkio", "memory",
-        "devices", "pids", "bpf-firewall", "bpf-devices", "bpf-foreign", "bpf-socket-bind",
+    static const char *const words[] = { "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices",
+        "pids", "bpf-firewall", "bpf-devices", "bpf-foreign", "bpf-socket-bind",
         "bpf-restrict-network-interfaces" };
-    size_t first = strcspn(name, ".");
+    size_t length = (size_t)(strrchr(name, '.') - name);
 
-    if (name[0] == '_' || name[0] == '.')
+    if (name[0] == '_' || name[0] == '.' || strncmp(name, "cgroup.", strlen("cgroup.")) == 0)
         return "_";
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (strlen(words[i]) == first && strncmp(words[i], name, first) == 0)
+        if (strlen(words[i]) == length && strncmp(words[i], name, length) == 0)
             return "_";
     return "";
 }

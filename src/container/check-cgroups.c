@@ -37,9 +37,10 @@ static void try_group(struct check *check, const char *key, const struct config_
 /* Where the groups are, and nothing limited. */
 static struct config_cgroups bare(const struct check *check)
 {
-    return (struct config_cgroups){
-        .present = true, .parent = check->config->cgroups.parent, .device_access = true
-    };
+    return (struct config_cgroups){ .present = true,
+        .parent = check->config->cgroups.parent,
+        .systemd = check->config->cgroups.systemd,
+        .device_access = true };
 }
 
 static bool lives(const struct check *check)
@@ -175,7 +176,19 @@ static void check_freezer(struct check *check, const char *key)
 
 static void check_driver(struct check *check, const char *key)
 {
-    check_say(check, key, true, "the groups are made by nsinit itself");
+    if (check->config->cgroups.systemd)
+        check_parent(check, key);
+    else
+        check_say(check, key, true, "the groups are made by nsinit itself");
+}
+
+static void check_unit_properties(struct check *check, const char *key)
+{
+    struct config_cgroups cgroups = bare(check);
+
+    cgroups.unit_properties = check->config->cgroups.unit_properties;
+    cgroups.n_unit_properties = check->config->cgroups.n_unit_properties;
+    try_group(check, key, &cgroups);
 }
 
 static const struct {
@@ -189,6 +202,7 @@ static const struct {
     { "cpuset_cpus", check_cpus },
     { "cpuset_mems", check_mems },
     { "driver", check_driver },
+    { "unit_properties", check_unit_properties },
     { "io_max", check_io_max },
     { "hugetlb", check_hugetlb },
     { "rdma", check_rdma },

@@ -25,7 +25,11 @@ static void test_names(void **state)
                 "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/"
                 "cri-containerd-f00.scope" },
         { "::a-b.slice", false, NULL, "a-b.slice", "/a.slice/a-b.slice" },
-        { "system.slice::cpu.x", false, "system.slice", "cpu.x.scope", "/system.slice/_cpu.x.scope" },
+        { "system.slice::cpu", false, "system.slice", "cpu.scope", "/system.slice/_cpu.scope" },
+        { "system.slice::cpu.x", false, "system.slice", "cpu.x.scope", "/system.slice/cpu.x.scope" },
+        { "system.slice::cgroup.x", false, "system.slice", "cgroup.x.scope",
+                "/system.slice/_cgroup.x.scope" },
+        { "io.slice::x", false, "io.slice", "x.scope", "/_io.slice/x.scope" },
         { "system.slice::cpux", false, "system.slice", "cpux.scope", "/system.slice/cpux.scope" },
         { "system.slice::_x", false, "system.slice", "_x.scope", "/system.slice/__x.scope" },
         { "system.slice:x:a\\x2bb", false, "system.slice", "x-a\\x2bb.scope",

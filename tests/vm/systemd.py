@@ -97,12 +97,12 @@ class Box:
             linux["uidMappings"] = [{"containerID": 0, "hostID": 1000, "size": 1}]
             linux["gidMappings"] = [{"containerID": 0, "hostID": 1000, "size": 1}]
             linux["resources"].pop("devices", None)
-        mounts = [{"destination": "/proc", "type": "proc", "source": "proc"}]
-        if not user:
-            mounts.append({"destination": "/dev", "type": "tmpfs", "source": "tmpfs"})
+        mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
+                  {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}]
         self.config = {"ociVersion": "1.2.0", "root": {"path": str(ROOTFS), "readonly": True}, "mounts": mounts,
                        "process": {"args": ["/bin/sh", "-c", command], "cwd": "/", "env": ["PATH=/bin"],
-                                   "user": {"uid": 0, "gid": 0}}, "linux": linux, **keys}
+                                   "user": {"uid": 0, "gid": 0},
+                                   "capabilities": {kind: ["CAP_MKNOD"] for kind in ("bounding", "effective", "permitted")}}, "linux": linux, **keys}
         self.save()
 
     def save(self):
@@ -118,7 +118,7 @@ class Box:
 
     def start(self, *flags):
         """Detached: a container keeps its standard error, and nobody would see its end."""
-        return self.ns("run", "-d", "--bundle", self.dir, *flags, self.id) if False else self._detached("run", "-d", *flags)
+        return self._detached("run", "-d", *flags)
 
     def create(self):
         return self._detached("create")
@@ -233,6 +233,295 @@ def part_life_changes(box):
     done = box.ns("events", "--stats", box.id)
     check("stats", '"pids"' in done.stdout, done.stdout, done.stderr)
     print("      | memory before the update:", before)
+
+
+def part_limits():
+    """Each limit is met."""
+    box = Box("limits", "while :; do sleep 1; done", resources={"memory": {"limit": 32 * MIB}, "pids": {"limit": 12},
+                                                 "cpu": {"quota": 20000, "period": 100000, "cpus": "0"},
+                                                 "devices": [{"allow": False, "access": "rwm"}]})
+    if not check("run", (done := box.start()).returncode == 0, done.stderr):
+        return
+    done = box.ns("exec", box.id, "dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1")
+    check("memory: a hog dies", done.returncode == 137, done.returncode, done.stderr)
+    done = box.ns("exec", box.id, "dd", "if=/dev/zero", "of=/dev/null", "bs=8M", "count=1")
+    check("memory: below the limit nobody dies", done.returncode == 0, done.stderr)
+    equal("memory: the container lives on", box.state().get("status"), "running")
+    done = box.ns("exec", box.id, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do sleep 1 & done; echo all")
+    check("pids: no more than the limit", "can't fork" in done.stderr or "fork" in done.stderr, done.stdout, done.stderr)
+    time.sleep(2)
+    usage = lambda: int(next(line.split()[1] for line in (box.path("cpuacct") / "cpu.stat").read_text().splitlines()
+                             if line.startswith("usage_usec"))) if V2 else int((box.path("cpuacct") / "cpuacct.usage").read_text()) // 1000
+    busy = subprocess.Popen([NSRUN, "exec", box.id, "sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL)
+    time.sleep(3)
+    first, begin = usage(), time.monotonic()
+    time.sleep(10)
+    share = (usage() - first) / 1e6 / (time.monotonic() - begin)
+    check("cpu: a busy loop gets its fifth of a processor", 0.17 < share < 0.23, share)
+    done = box.ns("exec", box.id, "sh", "-c", "mknod /dev/mem c 1 1 && head -c 1 /dev/mem")
+    check("devices: a node that nobody allowed", "ermitted" in done.stderr, done.stdout, done.stderr)
+    run("systemctl", "daemon-reload")
+    done = box.ns("exec", box.id, "sh", "-c", "head -c 1 /dev/mem")
+    check("devices: nor after a reload of systemd", "ermitted" in done.stderr, done.stdout, done.stderr)
+    done = box.ns("exec", box.id, "sh", "-c", "echo x > /dev/null && head -c 4 /dev/zero > /dev/null && echo fine")
+    equal("devices: what is always there works", done.stdout.strip(), "fine")
+    done = box.delete()
+    equal("delete --force", (done.returncode, done.stderr), (0, ""))
+    busy.wait()
+    gone(box, "delete --force")
+
+
+def part_paused():
+    box = Box("paused", "while :; do sleep 1; done")
+    if check("run", (done := box.start()).returncode == 0, done.stderr):
+        equal("pause", box.ns("pause", box.id).returncode, 0)
+        equal("delete --force of a paused one", ((done := box.delete()).returncode, done.stderr), (0, ""))
+    gone(box, "paused")
+    box = Box("shared", "sleep 1000 & sleep 1000 & wait")
+    box.config["linux"]["namespaces"] = [{"type": "mount"}]
+    box.save()
+    if check("run without a pid namespace", (done := box.start()).returncode == 0, done.stderr):
+        check("  three processes", until(lambda: len((box.path("pids") / "cgroup.procs").read_text().split()) == 3))
+        equal("  delete --force", ((done := box.delete()).returncode, done.stderr), (0, ""))
+    gone(box, "shared")
+    box = Box("nested", "sleep 1000")
+    if check("run", (done := box.start()).returncode == 0, done.stderr):
+        (box.path("pids") / "inner").mkdir()
+        equal("  delete --force with a group inside", ((done := box.delete()).returncode, done.stderr), (0, ""))
+    gone(box, "nested")
+
+
+def part_one_process():
+    """The helper is in the unit while the container begins: it must not take the only place."""
+    box = Box("single", "exec sleep 1000", resources={"pids": {"limit": 1}})
+    done = box.start()
+    check("pids.limit 1", done.returncode == 0, done.stderr)
+    equal("  kernel", box.read("pids.max", "pids.max", "pids"), "1")
+    equal("  systemd", show(box.unit, "TasksMax").get("TasksMax"), "1")
+    box.delete()
+    gone(box, "pids.limit 1")
+
+
+def part_names():
+    for name, path, unit, group in (
+            ("default", "", "nsrun-default.scope", "/system.slice/nsrun-default.scope"),
+            ("deep", "a-b.slice:x:deep", "x-deep.scope", "/a.slice/a-b.slice/x-deep.scope"),
+            ("odd", "system.slice::cpu.odd", "cpu.odd.scope", "/system.slice/cpu.odd.scope"),
+            ("cpu", "system.slice::cpu", "cpu.scope", "/system.slice/_cpu.scope"),
+            ("core", "io.slice::cgroup.core", "cgroup.core.scope", "/_io.slice/_cgroup.core.scope"),
+            ("slice", "::test-pod.slice", "test-pod.slice", "/test.slice/test-pod.slice")):
+        box = Box(name, path=path)
+        if not path:
+            del box.config["linux"]["cgroupsPath"]
+            box.save()
+        box.unit = unit
+        done = box.start()
+        if check(f"{path!r}", done.returncode == 0, done.stderr):
+            equal("  group", show(unit, "ControlGroup").get("ControlGroup"), group)
+            check("  the container is in it", f":{group}\n" in pathlib.Path(f"/proc/{box.pid()}/cgroup").read_text(),
+                  pathlib.Path(f"/proc/{box.pid()}/cgroup").read_text())
+        equal("  delete", (done := box.delete()).returncode, 0)
+        gone(box, f"  {path!r}")
+
+
+def part_properties():
+    box = Box("prop", annotations={"org.systemd.property.TimeoutStopSec": "7", "org.systemd.property.KillSignal": "10",
+                                   "org.systemd.property.After": "['dbus.service']", "org.example.x": "y"})
+    done = box.start()
+    check("annotations", done.returncode == 0, done.stderr)
+    found = show(box.unit, "TimeoutStopUSec", "KillSignal", "After")
+    check("  systemd has them", found.get("TimeoutStopUSec") == "7s" and found.get("KillSignal") == "10" and
+          "dbus.service" in found.get("After", ""), found)
+    equal("  delete does not wait for TimeoutStopSec", ((done := box.delete()).returncode, done.seconds < 7), (0, True))
+    gone(box, "annotations")
+    every = {"Before": "['x.service']", "CollectMode": "'inactive'", "DefaultDependencies": "true", "IPAccounting": "true",
+             "IgnoreOnIsolate": "true", "ManagedOOMMemoryPressure": "'kill'", "ManagedOOMMemoryPressureLimit": "uint32 1000000",
+             "ManagedOOMPreference": "'avoid'", "ManagedOOMSwap": "'kill'", "MemoryMin": "1048576", "PartOf": "['x.service']",
+             "RuntimeMaxSec": "5000", "SendSIGHUP": "true", "StartupCPUWeight": "50", "StartupIOWeight": "50"}
+    box = Box("every", annotations={f"org.systemd.property.{name}": value for name, value in every.items()})
+    done = box.start()
+    check("every allowed property is one that systemd takes", done.returncode == 0, done.stderr)
+    box.delete()
+    gone(box, "every property")
+    for name, value in (("ExecStopPost", "'/bin/touch /tmp/run'"), ("OnFailure", "['poweroff.target']"), ("TimeoutStopSec", "'x'")):
+        box = Box("bad", annotations={f"org.systemd.property.{name}": value})
+        done = box.start()
+        check(f"{name} = {value} is refused", done.returncode != 0 and f"/annotations/org.systemd.property.{name}" in done.stderr,
+              done.stderr)
+        box.delete()
+
+
+def part_exists():
+    run("systemd-run", "--scope", "--unit", "test-taken.scope", "true")
+    sleeper = subprocess.Popen(["systemd-run", "--scope", "--unit", "test-taken.scope", "sleep", "1000"], stderr=subprocess.DEVNULL)
+    check("a unit of somebody else's", until(lambda: show("test-taken.scope", "ActiveState")["ActiveState"] == "active"))
+    box = Box("taken")
+    done = box.start()
+    check("its name is refused", done.returncode != 0 and "is there already, and is active" in done.stderr, done.stderr)
+    box.delete()
+    equal("  and it runs on", (sleeper.poll(), show("test-taken.scope", "ActiveState")["ActiveState"]), (None, "active"))
+    run("systemctl", "stop", "test-taken.scope")
+    sleeper.wait()
+    # A unit that has failed stays until somebody resets it.
+    subprocess.run(["systemd-run", "-q", "--scope", "--unit", "test-failed.scope", "-p", "RuntimeMaxSec=1", "-p", "TimeoutStopSec=1",
+                    "sh", "-c", "trap '' TERM; while :; do sleep 1; done"], stderr=subprocess.DEVNULL, check=False)
+    check("a failed unit", until(lambda: show("test-failed.scope", "ActiveState")["ActiveState"] == "failed"),
+          show("test-failed.scope", "ActiveState", "Result"))
+    box = Box("failed")
+    done = box.start()
+    check("  is no obstacle", done.returncode == 0, done.stderr)
+    box.delete()
+    gone(box, "a failed unit")
+    box = Box("nowhere", path="system.slice:test:nowhere", annotations={"org.systemd.property.After": "['no-unit-name']"})
+    done = box.start()
+    check("what systemd refuses is said in its words", done.returncode != 0 and "StartTransientUnit" in done.stderr, done.stderr)
+    print("      |", done.stderr.strip()[:300])
+    box.delete()
+    gone(box, "a refusal")
+
+
+def part_nsinit():
+    box = pathlib.Path("/tmp/nsinit")
+    box.mkdir(exist_ok=True)
+    keys = {"namespaces": ["NEWNS", "NEWUTS", "NEWIPC", "NEWPID", "NEWNET"], "environment": ["PATH=/bin"],
+            "cgroups": {"driver": "systemd", "name": "box", "memory": 64 * MIB, "pids_limit": 30,
+                        "unit_properties": [["TimeoutStopSec", 9], ["CollectMode", "inactive-or-failed"]]}}
+    (box / "container.json").write_text(json.dumps(keys))
+    command = [NSINIT, "--root", str(box), "exec"]
+    first = subprocess.Popen([*command, "sleep", "1000"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOTFS)
+    up = until(lambda: show("nsinit-box.scope", "ActiveState")["ActiveState"] == "active" and (box / "pid").exists())
+    check("nsinit exec", up and first.poll() is None, first.poll())
+    found = show("nsinit-box.scope", "TasksMax", "TimeoutStopUSec", "ControlGroup")
+    equal("  systemd", found, {"TasksMax": "30", "TimeoutStopUSec": "9s", "ControlGroup": "/system.slice/nsinit-box.scope"})
+    done = run(*command, "cat", "/proc/self/cgroup", cwd=ROOTFS)
+    check("  a join is in the unit", "nsinit-box.scope" in done.stdout, done.stdout, done.stderr)
+    first.kill()
+    first.wait()
+    done = run(NSINIT, "--root", box, "state", cwd=ROOTFS)
+    equal("  after SIGKILL of nsinit `state` cleans up", loaded("nsinit-box.scope"), [])
+    done = run(*command, "true", cwd=ROOTFS)
+    equal("  a whole life", (done.returncode, done.stderr), (0, ""))
+    equal("  no unit is left", loaded("nsinit-box.scope"), [])
+    done = run(NSINIT, "--root", box, "check", cwd=ROOTFS)
+    check("  check", done.returncode == 0, done.stdout, done.stderr)
+    equal("  check leaves no unit", loaded("nsinit-*"), [])
+
+
+def part_user():
+    """A user with linger, from outside of his session: only systemd may move his processes."""
+    run("useradd", "-m", "-u", "1000", "-s", "/bin/sh", "user")
+    run("loginctl", "enable-linger", "user")
+    if not check("the user's systemd", until(lambda: pathlib.Path("/run/user/1000/bus").exists(), 60)):
+        return
+    for way, extra in (("from outside", []), ("from a unit of his own", ["systemd-run", "--user", "--scope", "-q"])):
+        box = Box("user" if not extra else "inside", user=1000, slice_="user.slice",
+                  resources={"memory": {"limit": 48 * MIB}, "pids": {"limit": 25}, "cpu": {"quota": 30000, "period": 100000}})
+        if not V2:
+            done = box.start()
+            check("on v1 it is refused in words", done.returncode != 0 and "no controllers on cgroup v1" in done.stderr, done.stderr)
+            box.delete()
+            return
+        log = box.dir / "log"
+        done = subprocess.run([*extra, NSRUN, "--systemd-cgroup", "--log", log, "run", "-d", "--bundle", box.dir, box.id],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+                              user=1000, group=1000, extra_groups=[], env=USER_ENV, timeout=240, check=False)
+        if not check(f"run {way}", done.returncode == 0, log.read_text() if log.exists() else done):
+            continue
+        group = box.path()
+        check("  in the user's own unit", str(group).endswith(f"/user@1000.service/user.slice/{box.unit}"), group)
+        equal("  kernel", [(group / name).read_text().strip() for name in ("memory.max", "pids.max", "cpu.max")],
+              [str(48 * MIB), "25", "30000 100000"])
+        found = show(box.unit, "MemoryMax", "TasksMax", "CPUQuotaPerSecUSec", user=True)
+        equal("  systemd", found, {"MemoryMax": str(48 * MIB), "TasksMax": "25", "CPUQuotaPerSecUSec": "300ms"})
+        done = box.ns("exec", box.id, "cat", "/proc/self/cgroup")
+        check("  exec is in the unit", box.unit in done.stdout, done.stdout, done.stderr)
+        done = box.ns("exec", box.id, "dd", "if=/dev/zero", "of=/dev/null", "bs=96M", "count=1")
+        equal("  a hog dies", done.returncode, 137)
+        done = box.ns("update", "--pids-limit", "40", box.id)
+        equal("  update", (done.returncode, done.stderr, (group / "pids.max").read_text().strip()), (0, "", "40"))
+        equal("  pause and resume", (box.ns("pause", box.id).returncode, box.ns("resume", box.id).returncode), (0, 0))
+        done = box.delete()
+        equal("  delete --force", (done.returncode, done.stderr), (0, ""))
+        equal("  no unit is left", show(box.unit, "LoadState", "ActiveState", user=True).get("ActiveState"), "inactive")
+        check("  no group is left", not group.exists())
+
+
+def part_many():
+    """64 at a time: every one lives, or has said why not within its deadline."""
+    boxes = [Box(f"many{i}", "exec sleep 1000", resources={"pids": {"limit": 10}}) for i in range(64)]
+    begin = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        results = list(pool.map(Box.create, boxes))
+    good = [done for done in results if done.returncode == 0]
+    print(f"      | {len(good)} of 64 made in {time.monotonic() - begin:.0f} s, the slowest took {max(d.seconds for d in results):.1f} s")
+    check("none hangs", all(done.seconds < 60 for done in results), max(done.seconds for done in results))
+    check("who has failed says why", all(done.stderr for done in results if done.returncode != 0),
+          *(done.stderr for done in results if done.returncode != 0))
+    equal("all are made", len(good), 64)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        ended = list(pool.map(Box.delete, boxes))
+    equal("all are deleted", {done.returncode for done in ended}, {0})
+    equal("no unit is left", loaded("test-many*"), [])
+    equal("no helper is left", helpers(), [])
+
+
+def helpers():
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if path.read_text().startswith("libcontainer-sy"):
+                found.append(path.parent.name)
+        except OSError:
+            pass
+    return found
+
+
+def part_killed():
+    """SIGKILL of nsrun at many moments: after `delete --force` there is nothing."""
+    box = Box("killed", "exec sleep 1000")
+    done = box.create()
+    whole = done.seconds
+    box.delete()
+    left = []
+    for i in range(24):
+        process = subprocess.Popen([NSRUN, "--systemd-cgroup", "create", "--bundle", box.dir, box.id], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(whole * 1.2 * i / 24)
+        process.kill()
+        process.wait()
+        done = box.delete()
+        if done.returncode != 0 or not until(lambda: not loaded(box.unit), 10) or not until(lambda: not helpers(), 10):
+            left.append((i, done.stderr, loaded(box.unit), helpers()))
+    equal(f"24 moments within {whole:.1f} s: nothing is left", left, [])
+    gone(box, "killed")
+
+
+def part_silent():
+    """Nobody answers on the bus."""
+    box = Box("silent", "exec sleep 1000")
+    daemon = int(show("dbus.service", "MainPID")["MainPID"])
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        done = box.create()
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+    check("create ends within its deadline", done.returncode != 0 and 25 < done.seconds < 50, done.seconds, done.stderr)
+    check("  and says for what it waited", "no answer to" in done.stderr and "30 seconds" in done.stderr, done.stderr)
+    print("      |", done.stderr.strip()[:300])
+    box.delete()
+    gone(box, "silent")
+    done = box.create()
+    check("it works when the bus is back", done.returncode == 0, done.stderr)
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        done = box.delete()
+        check("delete --force ends too, and says why", done.returncode != 0 and done.seconds < 50 and "no answer" in done.stderr,
+              done.seconds, done.stderr)
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+    done = box.delete()
+    equal("  and can be repeated", (done.returncode, done.stderr), (0, ""))
+    gone(box, "  and then")
 
 
 PARTS = {name[5:]: function for name, function in list(globals().items()) if name.startswith("part_") and name != "part_life_changes"}
