@@ -216,9 +216,10 @@ static int start_helper(struct cgroup_unit *unit, const char *pointer, struct lc
         return fail(unit, errno, pointer, NULL, err, "socketpair");
     link = calloc(1, sizeof(*link));
     if (link != NULL)
-        *link = (struct unit_link){
-            .socket = pair[0], .pidfd = -EBADF, .patience_ms = unit->silent ? SHORT_PATIENCE_MS : PATIENCE_MS
-        };
+        *link = (struct unit_link){ .socket = pair[0],
+            .pidfd = -EBADF,
+            .patience_ms = unit->silent ? SHORT_PATIENCE_MS : PATIENCE_MS,
+            .call = "its beginning" };
     r = link != NULL ? spawn_helper(link, path, pair[1]) : -ENOMEM;
     fd_close(&pair[1]);
     if (r < 0) {
@@ -290,12 +291,13 @@ int unit_link_ask(struct cgroup_unit *unit, const char *request, const char *poi
 {
     struct unit_link *link = unit->link;
     char packet[6000];
-    ssize_t r = strlen(request) > UNIT_PACKET_MAX ? -E2BIG : 0;
+    ssize_t r;
 
-    if (r == 0)
-        r = send(link->socket, request, strlen(request), MSG_NOSIGNAL);
-    if (r < 0)
-        return fail(unit, r == -E2BIG ? E2BIG : errno, pointer, NULL, err, "the helper takes no request");
+    if (strlen(request) > UNIT_PACKET_MAX)
+        return fail(unit, E2BIG, pointer, "give fewer device rules and properties", err,
+                "the request for systemd is too long");
+    if (send(link->socket, request, strlen(request), MSG_NOSIGNAL) < 0)
+        return no_answer(unit, -errno, pointer, err);
     for (;;) {
         char *lines = packet;
         const char *word;
