@@ -58,6 +58,7 @@ bench: ## measure against the kernel's floor, crun and runc (installs missing pa
 	@$(MAKE) all
 	/usr/bin/python3 bench/run.py --build $(BUILD)
 	/usr/bin/python3 bench/oci.py --build $(BUILD)
+	/usr/bin/python3 bench/place.py --build $(BUILD)
 
 lint: ## clang-format, clang-tidy, cppcheck, lengths of functions and files
 	@scripts/setup build lint

@@ -290,7 +290,27 @@ suite_apparmor() {
     conf "$ALL" '"context":{"apparmor_profile":"nsinit-default//&lc two words"}'; sh_ 'cat /proc/self/attr/current'; echo "      | stack: $ST $OUT"
     box /tmp/aau; chown -R 1000 /tmp/aau; conf "\"NEWUSER\",$ALL" "$A"
     OUT=$(setpriv --reuid 1000 --regid 1000 --clear-groups "$NS" --root "$C" exec /bin/cat /proc/self/attr/current 2>&1); eq "an ordinary user" "$OUT" "nsinit-default (enforce)"
-    cd /
+    apparmor_oci; cd /
+}
+
+apparmor_oci() { # process.apparmorProfile of config.json
+    local rt=${NS%/nsinit/nsinit}/nsrun/nsrun caps='["CAP_SYS_ADMIN"]' before
+    box /tmp/aar; before=$(groups_now); cd $C
+    bundle() {
+        echo '{"ociVersion":"1.2.0","root":{"path":"rootfs"},"mounts":[{"destination":"/proc","type":"proc","source":"proc"}],
+        "linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"uts"},{"type":"ipc"},{"type":"network"}],"cgroupsPath":"/aar"},
+        "process":{"cwd":"/","args":["/bin/sleep","1000"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0},"apparmorProfile":"'$1'",
+        "capabilities":{"bounding":'$caps',"effective":'$caps',"permitted":'$caps'}}}' >$C/config.json
+    }
+    bundle no-such; OUT=$("$rt" --root $C/state run -d aar 2>&1 </dev/null); no "config.json, a profile that is not loaded: refused" [ $? = 0 ]; has "  says which" "$OUT" no-such
+    "$rt" --root $C/state delete -f aar >/dev/null 2>&1
+    bundle nsinit-default; "$rt" --root $C/state run -d aar >$C/out 2>&1 </dev/null; eq "config.json: starts" "$? $(<$C/out)" "0 "
+    pid=$("$rt" --root $C/state state aar | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+    eq "config.json: label of the container from outside" "$(tr -d '\0' </proc/$pid/attr/current)" "nsinit-default (enforce)"
+    OUT=$("$rt" --root $C/state exec aar /bin/sh -c 'cat /proc/self/attr/current; mount -t tmpfs t /mnt; echo x >/proc/sys/kernel/core_pattern' 2>&1)
+    has "config.json: exec has the label" "$OUT" "nsinit-default (enforce)"; has "  denies mount" "$OUT" "mounting t on /mnt failed: Permission denied"; has "  and core_pattern" "$OUT" "core_pattern: Permission denied"
+    OUT=$("$rt" --root $C/state exec --apparmor "lc two words" aar /bin/cat /proc/self/attr/current 2>&1); has "config.json: exec --apparmor" "$OUT" "lc two words"
+    "$rt" --root $C/state delete -f aar; clean_after "config.json" "$before"
 }
 
 # ------------------------------------------------------------------ a representative set for each kernel

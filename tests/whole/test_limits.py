@@ -78,9 +78,14 @@ def test_processes_up_to_the_limit(limited):
 def test_processes_of_joins_count(limited):
     limited.limit(*PIDS)
     limited.start("/bin/sleep", "1000")
-    result = limited.join("/bin/limits", "forks", "100", "0")
-    assert result.out == "18 Resource temporarily unavailable\n", result
+    assert forked(limited.join("/bin/limits", "forks", "100", "0")) in (17, 18)
     limited.stop()
+
+
+def forked(result):
+    """How often, until the limit. One that has made the joining process may still be on its way out."""
+    assert "Resource temporarily unavailable" in result.out, result
+    return int(result.out.split()[0])
 
 
 @pytest.mark.parametrize("where", ["start", "join"])
@@ -287,7 +292,7 @@ def test_update_while_it_runs(limited):
         result = limited.join("/bin/helper", "hog", "83")
         assert result.status == (0 if mib > 90 else 137), (mib, result)
     assert limited.update({"pids_limit": 5}, {"pids": {"limit": 5}}).status == 0
-    assert limited.join("/bin/limits", "forks", "10", "0").out == "3 Resource temporarily unavailable\n"
+    assert forked(limited.join("/bin/limits", "forks", "10", "0")) in (2, 3)
     assert limited.update({"pids_limit": -1}, {"pids": {"limit": -1}}).status == 0
     assert limited.join("/bin/limits", "forks", "50", "0").out == "50 all\n"
     limited.stop()
