@@ -289,7 +289,7 @@ static int check_usage(struct update *update)
             &(struct error_site){ .stage = "cgroup",
                     .errnum = EBUSY,
                     .object = memory->path,
-                    .pointer = "/linux/resources/memory/limit",
+                    .pointer = update->wanted.oci ? "/linux/resources/memory/limit" : "/cgroups/memory",
                     .hint = "choose a higher limit, or leave checkBeforeUpdate out" },
             "%" PRId64 " bytes are in use, more than the new limit %" PRId64, usage, limit->value);
 }
@@ -316,22 +316,34 @@ static int find_groups(struct update *update, uint32_t *masks)
             continue;
         cgroup_limit_pointer(&update->wanted, row, pointer, sizeof(pointer));
         for (size_t j = 0; j < update->set->count; j++) {
-            if ((masks[j] & CGROUP_BIT(row->controller)) != 0 &&
-                    (update->set->groups[j].v2 ? row->v2 : row->v1) == NULL)
+            if ((masks[j] & CGROUP_BIT(row->controller)) == 0 ||
+                    (update->set->groups[j].v2 ? row->v2 : row->v1) != NULL)
+                continue;
+            if (row->limit != LIMIT_MEMORY_KERNEL_TCP)
                 return refuse(
                         update, pointer, row->controller, "has no such limit in the version of this host");
+            log_warning(update->log, "%s has no effect on cgroup v2: memory.limit counts it", pointer);
         }
     }
     return 0;
 }
 
-static bool has_v2(const struct cgroup_set *set, const uint32_t *masks)
+/* Which may be nobody's controller: "cgroup.max.depth". */
+static int check_unified(const struct update *update)
 {
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->groups[i].v2 && masks[i] != 0)
-            return true;
+    const struct config_cgroups *wanted = &update->wanted;
+    char pointer[128];
+
+    if (wanted->n_unified == 0)
+        return 0;
+    for (size_t i = 0; i < update->set->count; i++) {
+        if (update->set->groups[i].v2)
+            return unified_check(wanted, update->err);
     }
-    return false;
+    cgroup_unified_pointer(wanted, &wanted->unified[0], pointer, sizeof(pointer));
+    return error_raise(update->err,
+            &(struct error_site){ .stage = "cgroup", .errnum = ENOTSUP, .pointer = pointer },
+            "invalid configuration: unified is for cgroup v2");
 }
 
 static int collect_all(struct update *update)
@@ -339,15 +351,13 @@ static int collect_all(struct update *update)
     uint32_t masks[CGROUP_HIERARCHIES_MAX] = { 0 };
     int r = find_groups(update, masks);
 
-    if (r == 0 && update->wanted.n_unified > 0 && !has_v2(update->set, masks))
-        return error_raise(update->err,
-                &(struct error_site){
-                        .stage = "cgroup", .errnum = ENOTSUP, .pointer = "/linux/resources/unified" },
-                "invalid configuration: unified is for cgroup v2");
+    if (r == 0)
+        r = check_unified(update);
     for (size_t i = 0; r == 0 && i < update->set->count; i++) {
         const struct group_dir dir = { .path = update->set->groups[i].path, .err = update->err };
+        bool unified = update->set->groups[i].v2 && update->wanted.n_unified > 0;
 
-        if (masks[i] == 0)
+        if (masks[i] == 0 && !unified)
             continue;
         update->current = i;
         update->fds[i] = openat(AT_FDCWD, dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

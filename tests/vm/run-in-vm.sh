@@ -26,7 +26,7 @@ for t in test_cgroups_kernel test_cgroups_oci test_cgroups_update test_path; do 
 
 # What depends on how the host has its control groups; all of the rest does not care.
 layout_tests=()
-for name in cgroups limits lifecycle signals check check_state oci_lifecycle oci_linux oci_devices oci_rootless; do
+for name in cgroups limits limit_keys lifecycle signals check check_state oci_lifecycle oci_linux oci_devices oci_rootless; do
     layout_tests+=("$top/tests/whole/test_$name.py")
 done
 [ "${VM_SUITE:-layout}" != whole ] || layout_tests=("$top/tests/whole")

@@ -11,6 +11,7 @@ sys.dont_write_bytecode = True
 from support import isolation, leftovers, rootfs  # noqa: E402
 from support.bundle import Bundle  # noqa: E402
 from support.container import Container  # noqa: E402
+from support.limited import ByConfigJson, ByContainerJson  # noqa: E402
 from support.wait import time_limit  # noqa: E402
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -179,6 +180,18 @@ def make_bundle(work, request):
 @pytest.fixture
 def bundle(make_bundle):
     return make_bundle()
+
+
+@pytest.fixture(params=["nsinit", "nsrun"])
+def limited(request, tool, group_parent):
+    """A container with limits; each test of them runs for either program."""
+    if request.param == "nsinit":
+        made = ByContainerJson(request.getfixturevalue("box"), tool, group_parent)
+    else:
+        made = ByConfigJson(request.getfixturevalue("bundle"), tool)
+    made.add("limits")
+    made.add("helper")
+    return made
 
 
 @pytest.fixture

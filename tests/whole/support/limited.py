@@ -6,9 +6,33 @@ from . import leftovers, proc, rootfs
 from .wait import wait_until
 
 
+MIB = 1 << 20
+PIDS = ({"pids_limit": 20}, {"pids": {"limit": 20}})
+
+
 def read(path):
     with open(path, encoding="ascii") as file:
         return file.read().strip()
+
+
+def memory(mib):
+    """That much, and no swap, where the host counts any: by container.json and by config.json."""
+    for point, controllers in leftovers.hierarchies().items():
+        if "memory" in controllers and not os.path.exists(point + "/cgroup.controllers") and not os.path.exists(
+                point + "/memory.memsw.limit_in_bytes"):
+            return {"memory": mib * MIB}, {"memory": {"limit": mib * MIB}}
+    return {"memory": mib * MIB, "memory_swap": mib * MIB}, {"memory": {"limit": mib * MIB, "swap": mib * MIB}}
+
+
+def is_v2(controller):
+    return any(controller in controllers and os.path.exists(point + "/cgroup.controllers")
+               for point, controllers in leftovers.hierarchies().items())
+
+
+def forked(result):
+    """How often, until the limit. One that has made the joining process may still be on its way out."""
+    assert "Resource temporarily unavailable" in result.out, result
+    return int(result.out.split()[0])
 
 
 class Limited:
