@@ -104,12 +104,12 @@ static int start_once(struct helper *helper, const struct request *request, stru
         char *why = NULL;
 
         (void)bus_unit_text(helper, unit, bus_unit_interface(unit), "Result", &why);
+        reset_failed(helper, unit);
         helper->call = "StartTransientUnit";
         r = fail(helper, EIO, "the job of %s ended with \"%s\"%s%s%s", unit, result,
                 why != NULL ? ", the unit's result is \"" : "", why != NULL ? why : "",
                 why != NULL ? "\"" : "");
         free(why);
-        reset_failed(helper, unit);
     }
     return r;
 }

@@ -1,0 +1,219 @@
+"""What the driver "systemd" asks for, by a systemd that only takes notes (tests/fake/systemd.py)."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from test_systemd import built, create, helpers, systemd_bundle  # pylint: disable=unused-import
+
+FAKE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fake/systemd.py")
+UNIT = "lc-box.scope"
+
+
+class Fake:
+    def __init__(self, directory, root):
+        self.directory, self.told = directory, {"root": root, "start": "done"}
+        self.env = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=" + os.path.join(directory, "bus")}
+
+    def tell(self, **behaviour):
+        self.told.update(behaviour)
+        with open(os.path.join(self.directory, "behaviour"), "w", encoding="utf-8") as file:
+            json.dump(self.told, file)
+
+    def calls(self, *methods):
+        path = os.path.join(self.directory, "calls")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            calls = [json.loads(line) for line in file]
+        return [call for call in calls if call[0] in methods] if methods else calls
+
+    def call(self, method, *arguments):
+        return subprocess.run(["busctl", "--address", self.env["DBUS_SYSTEM_BUS_ADDRESS"], "call", "org.freedesktop.systemd1",
+                               "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", method, *arguments],
+                              check=False, capture_output=True, text=True)
+
+    def forget(self):
+        if os.path.exists(path := os.path.join(self.directory, "calls")):
+            os.unlink(path)
+
+
+@pytest.fixture
+def fake(work):
+    directory = os.path.join(work, "fake")
+    os.mkdir(directory)
+    systemd = Fake(directory, f"/lc-whole-{os.getpid()}")
+    systemd.tell()
+    with subprocess.Popen([sys.executable, FAKE, directory], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield systemd
+        finally:
+            process.terminate()
+
+
+def ns(bundle, fake, *arguments, **options):
+    return bundle(*arguments, env={**os.environ, **fake.env}, **options)
+
+
+def not_loaded(fake):
+    """The fake may have something to read yet."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if "not loaded" in fake.call("GetUnit", "s", UNIT).stderr:
+            return True
+    return False
+
+
+def properties(call):
+    return dict(call[3])
+
+
+def test_life(bundle, fake):
+    bundle.linux["resources"].update(memory={"limit": 64 << 20}, pids={"limit": 50}, cpu={"quota": 25000})
+    bundle.config["annotations"] = {"org.systemd.property.TimeoutStopSec": "2.5", "org.systemd.property.After": "['a.service']"}
+    result = create(systemd_bundle(bundle), fake.env)
+    assert result.status == 0, result
+    [start] = fake.calls("StartTransientUnit")
+    given = properties(start)
+    assert start[1:3] == [UNIT, "fail"] and start[4] == []
+    assert given["Slice"] == "system.slice" and given["Delegate"] is True and given["PIDs"] == [0]
+    assert given["DefaultDependencies"] is False and given["CollectMode"] == "inactive-or-failed"
+    assert given.get("MemoryLimit", given.get("MemoryMax")) == 64 << 20 and given["TasksMax"] == 50
+    assert (given["CPUQuotaPeriodUSec"], given["CPUQuotaPerSecUSec"]) == (100000, 250000)
+    assert given["TimeoutStopUSec"] == 2500000 and given["After"] == ["a.service"]
+    assert all(given[name + "Accounting"] for name in ("Memory", "CPU", "Tasks"))
+    pid = bundle.pid()
+    assert fake.calls("AttachProcessesToUnit") == [["AttachProcessesToUnit", UNIT, "", [pid]]]
+    assert not helpers()
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as file:
+        assert f":{fake.told['root']}/system.slice/{UNIT}\n" in file.read()
+    bundle.ok("start", bundle.name)
+    fake.forget()
+    result = ns(bundle, fake, "exec", bundle.name, "/bin/true")
+    assert result.status == 0 and not fake.calls(), result  # a join is our own business
+    bundle.ok("kill", bundle.name, "KILL")
+    bundle.wait_status("stopped")
+    result = ns(bundle, fake, "delete", bundle.name)
+    assert result.status == 0, result
+    assert [call[0] for call in fake.calls() if call[0] not in ("Get", "Subscribe")] == \
+        ["GetUnit", "KillUnit", "StopUnit", "ResetFailedUnit"]
+
+
+def test_update(bundle, fake):
+    bundle.linux["resources"].update(memory={"limit": 64 << 20}, pids={"limit": 50})
+    assert create(systemd_bundle(bundle), fake.env).status == 0
+    fake.forget()
+    result = ns(bundle, fake, "update", "--pids-limit", "60", bundle.name)
+    assert result.status == 0, result
+    assert fake.calls("SetUnitProperties") == [["SetUnitProperties", UNIT, True, [["TasksMax", 60]]]]
+    fake.forget()
+    path = os.path.join(bundle.directory, "bad.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"pids": {"limit": 70}, "cpu": {"cpus": "4000"}}, file)
+    result = ns(bundle, fake, "update", "--resources", path, bundle.name)
+    assert result.status == 1, result
+    assert [call[3] for call in fake.calls("SetUnitProperties")] in (
+        [[["TasksMax", 70]], [["TasksMax", 60]]], []), fake.calls()
+    with open(group(bundle, "pids") + "/pids.max", encoding="ascii") as file:
+        assert file.read() == "60\n"
+    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+
+
+def group(bundle, controller):
+    with open(f"/proc/{bundle.pid()}/cgroup", encoding="ascii") as file:
+        for line in file:
+            _, names, path = line.rstrip("\n").split(":", 2)
+            if controller in names.split(","):
+                return f"/sys/fs/cgroup/{names}{path}"
+    return "/sys/fs/cgroup" + path
+
+
+def test_a_job_that_fails(bundle, fake):
+    fake.tell(start="failed")
+    result = create(systemd_bundle(bundle), fake.env)
+    assert result.status == 1 and f'the job of {UNIT} ended with "failed", the unit\'s result is "resources"' in \
+        result.err.replace('\\"', '"') and "StartTransientUnit: " in result.err, result
+    assert fake.calls("ResetFailedUnit") and not os.listdir(bundle.state_root) and not helpers()
+
+
+@pytest.mark.parametrize("state", ["failed", "inactive", "active", "deactivating"])
+def test_a_unit_that_exists(bundle, fake, state):
+    fake.tell(start="exists", state=state)
+    result = create(systemd_bundle(bundle), fake.env)
+    if state == "failed":
+        assert result.status == 1, result  # the fake makes it anew each time
+        assert len(fake.calls("StartTransientUnit")) == 2 and len(fake.calls("ResetFailedUnit")) == 1
+    else:
+        assert result.status == 1 and f"{UNIT} is there already, and is {state}" in result.err, result
+    assert not fake.calls("StopUnit") and not fake.calls("KillUnit") and not os.listdir(bundle.state_root)
+
+
+def test_a_failed_unit_is_reset(bundle, fake):
+    fake.tell(start="exists", state="failed")
+    assert create(systemd_bundle(bundle), fake.env).status == 1
+    fake.tell(start="done")
+    result = create(systemd_bundle(bundle), fake.env)
+    assert result.status == 0, result
+    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+
+
+def test_a_unit_elsewhere(bundle, fake):
+    fake.tell(group="/somewhere/else")
+    result = create(systemd_bundle(bundle), fake.env)
+    assert result.status == 1 and "systemd has put it into /somewhere/else instead of" in result.err, result
+    assert not_loaded(fake) and not os.listdir(bundle.state_root)
+
+
+def test_a_later_unit_of_the_same_name(bundle, fake):
+    """Ours has gone; the one that is there now is somebody else's."""
+    assert create(systemd_bundle(bundle), fake.env).status == 0
+    assert fake.call("SetUnitProperties", "sba(sv)", UNIT, "true", "1", "Description", "s", "another").returncode == 0
+    fake.forget()
+    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+    assert fake.calls("GetUnit") and not fake.calls("StopUnit") and not fake.calls("KillUnit")
+
+
+def test_one_process(bundle, fake):
+    bundle.linux["resources"]["pids"] = {"limit": 1}
+    assert create(systemd_bundle(bundle), fake.env).status == 0
+    [start] = fake.calls("StartTransientUnit")
+    assert properties(start)["TasksMax"] == 2
+    assert [call[3] for call in fake.calls("SetUnitProperties")] == [[["TasksMax", 1]]]
+    with open(group(bundle, "pids") + "/pids.max", encoding="ascii") as file:
+        assert file.read() == "1\n"
+    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+def test_no_answer_to_the_start(bundle, fake):
+    fake.tell(start="silent")
+    begin = time.monotonic()
+    result = create(systemd_bundle(bundle), fake.env, timeout=60)
+    assert result.status == 1 and "no answer to StartTransientUnit for 30 seconds" in result.err, result
+    assert 29 < time.monotonic() - begin < 45 and not os.listdir(bundle.state_root) and not helpers()
+
+
+def test_killed_at_many_moments(bundle, fake):
+    systemd_bundle(bundle)
+    begin = time.monotonic()
+    assert create(bundle, fake.env).status == 0
+    whole = time.monotonic() - begin
+    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+    for i in range(20):
+        running = bundle.launch("create", globals_=["--systemd-cgroup"], env={**os.environ, **fake.env})
+        time.sleep(whole * 1.2 * i / 20)
+        running.process.kill()
+        running.process.wait()
+        fake.forget()
+        result = ns(bundle, fake, "delete", "--force", bundle.name)
+        assert result.status == 0, (i, result)
+        deadline = time.monotonic() + 10
+        while helpers() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not helpers(), i
+        assert not_loaded(fake), (i, fake.calls())
