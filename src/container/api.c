@@ -140,6 +140,16 @@ static bool looks_ended(const struct lc_error *err)
            (errnum == ENOENT || errnum == ESRCH || errnum == ENOMEM || errnum == EPIPE);
 }
 
+/* The process would stand still in the middle of its way in. */
+static int check_frozen(const struct container *container, struct lc_error **err)
+{
+    if (cgroup_frozen(&container->record.groups) <= 0)
+        return 0;
+    return error_raise(err,
+            &(struct error_site){ .stage = "join", .errnum = EBUSY, .hint = "`nsinit resume` lets it go on" },
+            "the container is paused");
+}
+
 static int start_or_join(struct lc_process *process, const struct lc_config *config,
         const struct lc_options *options, struct lc_error **err)
 {
@@ -160,7 +170,9 @@ static int start_or_join(struct lc_process *process, const struct lc_config *con
                 journal_write_pid(container, "start", process->session.pid);
             break;
         }
-        r = container_join(container, config, options, &process->session, &failure);
+        r = check_frozen(container, &failure);
+        if (r == 0)
+            r = container_join(container, config, options, &process->session, &failure);
         container_unlock(container);
         if (r == 0)
             journal_write_pid(container, "exec", process->session.pid);

@@ -10,8 +10,6 @@
 #include <signal.h>
 #include <string.h>
 
-#define FREEZE_TIMEOUT_MS 10000
-
 static bool has_pid_namespace(const struct container *container)
 {
     return (container->record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) != 0;
@@ -79,6 +77,9 @@ static int kill_target(
         r = refuse(err, "kill", ESRCH, "container not running");
     } else {
         r = signal_first(&container, signal, err);
+        /* A frozen process of v1 dies when it is thawed. */
+        if (r == 0 && signal == SIGKILL && cgroup_frozen(&container.record.groups) > 0)
+            (void)control_freeze(&container, false, NULL);
         /* Without a pid namespace of its own the others would live on. */
         if (r == 0 && signal == SIGKILL && !has_pid_namespace(&container))
             (void)signal_all(&container, signal, NULL);
@@ -98,22 +99,6 @@ int lc_kill(const char *root, int signal, unsigned int flags, struct lc_error **
     return kill_target(NULL, root, signal, flags, err);
 }
 
-static int freeze_groups(const struct container *container, bool frozen, struct lc_error **err)
-{
-    const struct cgroup_set *groups = &container->record.groups;
-
-    /* What no group holds cannot be stopped all at once. */
-    if (!container->record.oci.present && !cgroup_can_freeze(groups))
-        return error_raise(err,
-                &(struct error_site){ .stage = frozen ? "pause" : "resume",
-                        .pointer = "/cgroups",
-                        .errnum = ENOTSUP,
-                        .hint = "give the container a \"cgroups\" object, with \"freezer\": true where the "
-                                "host has cgroup v1" },
-                "the container is in no control group that can be frozen");
-    return cgroup_freeze(groups, frozen, FREEZE_TIMEOUT_MS, err);
-}
-
 static int freeze_target(struct lc_runtime *runtime, const char *id, bool frozen, struct lc_error **err)
 {
     const char *verb = frozen ? "pause" : "resume";
@@ -128,7 +113,7 @@ static int freeze_target(struct lc_runtime *runtime, const char *id, bool frozen
         r = error_raise(err, &(struct error_site){ .stage = verb, .errnum = EINVAL },
                 "container not %s: it is %s", frozen ? "running or created" : "paused", status_name(status));
     else
-        r = freeze_groups(&container, frozen, err);
+        r = control_freeze(&container, frozen, err);
     if (r == 0)
         journal_write(&container, verb, NULL);
     container_close(&container);

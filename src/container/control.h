@@ -21,6 +21,10 @@ int root_look(struct container *container);
 /* All processes, also where no group holds them, by number. Caller frees. */
 int processes_find(const struct container *container, pid_t **ret_pids, size_t *ret_count);
 
+/* ---- freeze.c ---- */
+/* Returns when all have stopped, or go on. On failure they run. Locked. */
+int control_freeze(struct container *container, bool frozen, struct lc_error **err);
+
 /* ---- usage.c ---- */
 /* What it uses now, as a JSON object. */
 int usage_json(const struct container *container, struct buffer *out);

@@ -15,7 +15,7 @@
 #define END_TIMEOUT_MS 5000
 
 /* A recorded process, which need not be our child: gone when its pidfd says so. */
-static void kill_identity(const struct identity *identity)
+static void kill_identity(const struct identity *identity, const struct cgroup_set *groups)
 {
     CLEAN_FD int pidfd = -EBADF;
     struct pollfd gone;
@@ -26,6 +26,9 @@ static void kill_identity(const struct identity *identity)
     if (pidfd >= 0 && !identity_alive(identity))
         return; /* ended in between: the pidfd is somebody else's */
     (void)signal_process(identity->pid, pidfd, SIGKILL);
+    /* A frozen process of v1 dies when it is thawed. */
+    if (cgroup_frozen(groups) > 0)
+        (void)cgroup_freeze(groups, false, END_TIMEOUT_MS, NULL);
     gone = (struct pollfd){ .fd = pidfd, .events = POLLIN };
     if (pidfd >= 0) {
         (void)poll(&gone, 1, END_TIMEOUT_MS);
@@ -75,7 +78,7 @@ int reclaim_resources(struct container *container, struct lc_error **err)
     int r;
 
     mark_retake(container);
-    kill_identity(&record->init);
+    kill_identity(&record->init, &record->groups);
     if ((record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0) {
         /* No pid namespace that dies with its first process: so everybody has to be found. */
         (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);
@@ -129,11 +132,23 @@ static bool same_identity(const struct identity *a, const struct identity *b)
     return a->pid == b->pid && a->start == b->start;
 }
 
+/* `pause` may have added a group since we wrote the record. */
+static void take_new_groups(struct cgroup_set *mine, struct cgroup_set *recorded)
+{
+    size_t known = mine->count;
+
+    if (recorded->count <= known)
+        return;
+    for (size_t i = known; i < recorded->count; i++)
+        mine->groups[mine->count++] = recorded->groups[i];
+    recorded->count = known;
+}
+
 /* Between the end of our process and our lock, another call may have found it dead and removed everything; what is
  * recorded now, under the same names, may be its own container. */
 static bool taken_over(struct container *container)
 {
-    const struct record mine = container->record;
+    struct record mine = container->record;
     struct stat st;
     bool taken;
 
@@ -143,6 +158,8 @@ static bool taken_over(struct container *container)
     taken = record_read(container, NULL) == 0 &&
             (!same_identity(&mine.init, &container->record.init) ||
                     !same_identity(&mine.owner, &container->record.owner));
+    if (!taken)
+        take_new_groups(&mine.groups, &container->record.groups);
     record_done(&container->record);
     container->record = mine;
     return taken;
