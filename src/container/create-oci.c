@@ -1,5 +1,6 @@
 /* create and run: from config.json to a child that waits for `start`. Everything is recorded before it is made, so that `delete`
  * can undo it whenever we are killed. */
+#include "final.h"
 #include "journal.h"
 #include "runtime.h"
 
@@ -399,6 +400,7 @@ static int create(struct creation *creation, struct lc_config *config, const cha
         close_descriptors(creation);
         if (r < 0) {
             session_abort(creation->session);
+            final_blame(creation->container, err != NULL ? *err : NULL);
             network_devices_settle(TAKE_POINTER(creation->moved), true);
             (void)hooks_run(creation->container, creation->config, HOOK_POSTSTOP, STATUS_STOPPED, NULL);
             (void)oci_reclaim(creation->container, NULL);

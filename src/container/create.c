@@ -1,4 +1,4 @@
-#include "container.h"
+#include "final.h"
 #include "idmap.h"
 #include "mark.h"
 
@@ -295,6 +295,7 @@ int container_create(struct container *container, const struct lc_config *config
         r = start(container, &tracked, options, session, err);
     if (r < 0) {
         session_abort(session);
+        final_blame(container, err != NULL ? *err : NULL);
         (void)container_reclaim(container, NULL);
     }
     plan_free(plan);

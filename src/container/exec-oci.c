@@ -1,4 +1,5 @@
 /* exec: another process in an OCI container. */
+#include "final.h"
 #include "journal.h"
 #include "runtime.h"
 
@@ -119,10 +120,12 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
     if (r == 0)
         r = hand_over(&joining->session, joining->options.console_socket, joining->options.pidfd_socket,
                 joining->options.pid_file, err);
-    if (r < 0)
+    if (r < 0) {
         session_abort(&joining->session);
-    else
+        final_blame(&joining->container, err != NULL ? *err : NULL);
+    } else {
         journal_write_pid(&joining->container, "exec", joining->session.pid);
+    }
     return r;
 }
 

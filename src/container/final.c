@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -85,9 +85,13 @@ char *final_json(const struct container *container, int status, const struct rus
     return buffer_take_text(&out);
 }
 
+static const char *limit_key(const struct container *container)
+{
+    return container->record.oci.present ? "/linux/resources/memory/limit" : "/cgroups/memory";
+}
+
 void final_explain(const struct container *container, bool first)
 {
-    const char *key = container->record.oci.present ? "/linux/resources/memory/limit" : "/cgroups/memory";
     struct cgroup_memory_facts facts;
     struct buffer out = { 0 };
     CLEAN_FREE char *text = NULL;
@@ -98,7 +102,7 @@ void final_explain(const struct container *container, bool first)
     buffer_printf(&out, "out of memory: the kernel killed %" PRId64 " process%s of the container, ",
             facts.oom_kill, facts.oom_kill == 1 ? "" : "es");
     if (facts.limit != CGROUP_UNKNOWN)
-        buffer_printf(&out, "whose limit is %" PRId64 " bytes (%s)", facts.limit, key);
+        buffer_printf(&out, "whose limit is %" PRId64 " bytes (%s)", facts.limit, limit_key(container));
     else
         buffer_text(&out, "which has no limit of its own: the host or a group above it ran out");
     if (facts.peak != CGROUP_UNKNOWN)
@@ -110,6 +114,26 @@ void final_explain(const struct container *container, bool first)
     text = buffer_take_text(&out);
     if (text != NULL)
         log_warning(container->log, "%s", text);
+}
+
+void final_blame(const struct container *container, struct lc_error *err)
+{
+    struct cgroup_memory_facts facts;
+    char hint[160];
+
+    /* It ended without a word. */
+    if (err == NULL || error_site(error_last(err))->errnum != EPIPE)
+        return;
+    cgroup_memory_facts(&container->record.groups, &facts);
+    if (facts.oom_kill <= 0)
+        return;
+    if (facts.limit != CGROUP_UNKNOWN)
+        (void)snprintf(hint, sizeof(hint),
+                "out of memory: the limit of %" PRId64 " bytes is too small for the start itself",
+                facts.limit);
+    else
+        (void)snprintf(hint, sizeof(hint), "out of memory: the host or a group above has none left");
+    error_add(err, &(struct error_site){ .pointer = limit_key(container), .hint = hint });
 }
 
 /* Somebody may still live in them: without a pid namespace that does not end with the first process. */

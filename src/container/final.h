@@ -13,6 +13,8 @@ char *final_json(const struct container *container, int status, const struct rus
 int final_ready(const struct container *container);
 /* After an end by SIGKILL: when the kernel has killed for want of memory, a warning says at which limit. */
 void final_explain(const struct container *container, bool first);
+/* After a failed start or join: when the kernel has killed for want of memory, the newest error says so. */
+void final_blame(const struct container *container, struct lc_error *err);
 /* OCI, stopped: into the record, once, if nobody is in the groups any more; what is there already stays. `status`: -1 when not
  * known. The record of `container` has it afterwards. */
 void final_record(struct container *container, int status, const struct rusage *usage);

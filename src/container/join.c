@@ -1,4 +1,4 @@
-#include "container.h"
+#include "final.h"
 
 #include <base/util.h>
 #include <lcsys/syscalls.h>
@@ -56,8 +56,10 @@ int container_join(struct container *container, const struct lc_config *config,
     session->plan = plan;
     session->memory_limited = true; /* it may be by now */
     r = enter(container, config, options, session, err);
-    if (r < 0)
+    if (r < 0) {
         session_abort(session);
+        final_blame(container, err != NULL ? *err : NULL);
+    }
     plan_free(plan);
     session->plan = NULL;
     return r;

@@ -206,12 +206,7 @@ static int child_vanished(struct session *session, struct lc_error **err)
     if (wait_process(session->pid, session->pidfd, &status) < 0)
         status = -1;
     session->pid = -1;
-    return error_raise(err,
-            &(struct error_site){ .stage = stage(session),
-                    .errnum = EPIPE,
-                    .hint = status == 128 + SIGKILL ? "somebody killed it, or a memory limit was too small "
-                                                      "for the start itself"
-                                                    : NULL },
+    return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = EPIPE },
             "the container's process ended during set-up with status %d", status);
 }
 

@@ -1,4 +1,5 @@
 /* `start`: the child listens on a socket in the container's directory, and answers on it why its program does not run. */
+#include "final.h"
 #include "journal.h"
 #include "runtime.h"
 
@@ -179,6 +180,8 @@ int lc_container_start(struct lc_runtime *runtime, const char *id, struct lc_err
         r = oci_config(&container, &config, err);
     if (r == 0)
         r = start(&container, config, err);
+    if (r < 0)
+        final_blame(&container, err != NULL ? *err : NULL);
     if (r == 0)
         journal_write_pid(&container, "start", container.record.init.pid);
     if (r == 0)

@@ -1,0 +1,226 @@
+"""nsinit ps, kill, pause, resume, update, top: what is done to a container that lives, with and without control groups."""
+import json
+import os
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+
+from support import proc
+from support.container import FIVE
+from support.terminal import Terminal
+from support.wait import wait_until
+
+MIB = 1 << 20
+SHAPES = {
+    "groups": {"namespaces": FIVE, "cgroups": {"pids_limit": 50}},
+    "no groups": {"namespaces": FIVE},
+    "no pid namespace": {"namespaces": ["NEWNS", "NEWUTS", "NEWIPC"]},
+}
+
+
+@pytest.fixture(params=list(SHAPES))
+def shape(request, box, group_parent):
+    box.config.update(json.loads(json.dumps(SHAPES[request.param])))
+    if "cgroups" in box.config:
+        box.config["cgroups"].update(parent=group_parent, name="one")
+    return box
+
+
+@pytest.fixture
+def limited(box, group_parent):
+    box.config["cgroups"] = {"parent": group_parent, "name": "one", "memory": 64 * MIB, "pids_limit": 50}
+    return box
+
+
+def pids(box):
+    result = box.nsinit_run("ps", "--json")
+    assert result.status == 0, result
+    return json.loads(result.out)
+
+
+# ---- ps, kill ----
+
+def test_ps_has_all_processes(shape):
+    shape.start("sleep 1000 & sleep 1001 & echo ready; wait")
+    found = pids(shape)
+    assert len(found) == 3 and found[0] == shape.live_pid(), found
+    result = shape.nsinit_run("ps")
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["PID", "USER", "TIME", "COMMAND"], result
+    assert sorted(int(line.split()[0]) for line in lines[1:]) == found, result
+    assert any("root" in line and line.endswith("sleep 1001") for line in lines), result
+
+
+def test_ps_without_a_container(box):
+    for command in (["ps"], ["kill"], ["pause"], ["resume"], ["stats"], ["update", "--pids-limit", "5"]):
+        result = box.nsinit_run(*command)
+        assert result.status == 125 and "no container is running in " + box.directory in result.err, result
+
+
+def test_ps_shows_no_control_characters(box):
+    box.start("echo ready; exec sh -c 'sleep 1000; :' \"$(printf '\\033]0;x')\"")
+    assert b"\033]0;x" in open(f"/proc/{box.live_pid()}/cmdline", "rb").read()
+    result = box.nsinit_run("ps")
+    assert result.status == 0 and "\033" not in result.out, result
+
+
+@pytest.mark.parametrize("name", ["TERM", "SIGTERM", "term", "15", None])
+def test_kill_the_first(shape, name):
+    run = shape.start("trap 'exit 5' TERM; sleep 1000 & echo ready; while :; do wait; done")
+    result = shape.nsinit_run("kill", *([name] if name else []))
+    assert result.status == 0, result
+    assert run.wait().status == 5
+
+
+def test_kill_all(shape):
+    run = shape.start("trap '' USR1; (trap 'echo got; exit' USR1; echo ready; while :; do sleep 0.1; done) & wait; sleep 1000")
+    shape.nsinit_run("kill", "--all", "USR1")
+    run.wait_output("got")
+    assert shape.nsinit_run("kill", "-all", "KILL").status == 0
+    assert run.wait().status == 137
+
+
+def test_kill_wrong(box):
+    box.start()
+    result = box.nsinit_run("kill", "FOO")
+    assert result.status == 125 and "unknown signal FOO" in result.err, result
+    result = box.nsinit_run("kill", "TERM", "extra")
+    assert result.status == 125 and "takes one argument" in result.err, result
+
+
+# ---- pause ----
+
+def test_pause_stops_everybody(shape):
+    """Also where the container was made without a group that can be frozen, and however fast it forks."""
+    shape.start("echo ready; i=0; while :; do i=$((i+1)); sh -c : ; done")
+    result = shape.nsinit_run("pause")
+    assert result.status == 0 and not result.err, result
+    assert shape.state()["status"] == "paused"
+
+    def times():
+        """User and system time of each."""
+        found = {}
+        for pid in pids(shape):
+            with open(f"/proc/{pid}/stat") as file:
+                found[pid] = file.read().rpartition(")")[2].split()[11:13]
+        return found
+
+    before = times()
+    time.sleep(0.3)
+    assert times() == before, "somebody runs"
+    result = shape.exec("/bin/true")
+    assert result.status == 125 and "paused" in result.err and "resume" in result.err, result
+    assert shape.nsinit_run("pause").status == 125
+    assert shape.nsinit_run("resume").status == 0
+    assert shape.state()["status"] == "running"
+    wait_until(lambda: times() != before, 5, "the container goes on")
+    assert shape.exec("/bin/true").status == 0
+    assert shape.nsinit_run("resume").status == 125
+
+
+@pytest.mark.parametrize("end", ["kill", "kill nsinit", "signal"])
+def test_paused_container_can_be_ended(shape, end):
+    run = shape.start()
+    assert shape.nsinit_run("pause").status == 0
+    started = time.monotonic()
+    if end == "kill":
+        assert shape.nsinit_run("kill", "KILL").status == 0
+        assert run.wait().status == 137
+    elif end == "signal":
+        run.signal(signal.SIGTERM)
+        assert shape.nsinit_run("kill", "--all", "KILL").status == 0
+        run.wait()
+    else:
+        run.stop()
+        assert shape.state()["status"] == "stopped"
+    assert time.monotonic() - started < 4
+
+
+# ---- update ----
+
+def test_update(limited):
+    limited.start()
+    groups = {entry["path"] for entry in limited.state()["cgroups"]}
+
+    def read(*names):
+        for path in groups:
+            for name in names:
+                if os.path.exists(os.path.join(path, name)):
+                    with open(os.path.join(path, name)) as file:
+                        return file.read().strip()
+        raise AssertionError(f"no {names} in {groups}")
+
+    result = limited.nsinit_run("update", "--memory", "32M", "--pids-limit=20")
+    assert result.status == 0 and not result.out + result.err, result
+    assert read("memory.limit_in_bytes", "memory.max") == str(32 * MIB) and read("pids.max") == "20"
+    result = limited.nsinit_run("update", "-r", "-", input=b'{"pids_limit": 30, "memory": -1}')
+    assert result.status == 125 or read("pids.max") == "30", result
+    result = limited.nsinit_run("update", "--pids-limit", "25", "--memory-swap", "1")
+    assert result.status == 125 and "memory_swap" in result.err, result
+    assert read("pids.max") in ("20", "30"), "half of an update"
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], ["which limit"]), (["--memory", "many"], ["--memory many"]), (["--frob", "1"], ["unknown option --frob"]),
+    (["--cpu-shares", "1"], ["/cpu_shares", "options"]), (["-r", "/nowhere"], ["/nowhere"])])
+def test_update_wrong(limited, arguments, words):
+    limited.start()
+    result = limited.nsinit_run("update", *arguments)
+    assert result.status == 125 and all(word in result.err for word in words), result
+
+
+@pytest.mark.parametrize("text, words", [
+    (b'{"pids_limits": 1}', ["pids_limits"]), (b'{"name": "x"}', ["/name", "cannot change"]),
+    (b'[]', ["an object"]), (b'{"memory": 1', ["standard input:1"])])
+def test_update_wrong_object(limited, text, words):
+    limited.start()
+    result = limited.nsinit_run("update", "--resources", "-", input=text)
+    assert result.status == 125 and all(word in result.err for word in words), result
+
+
+# ---- top ----
+
+def test_top_is_plain_without_a_terminal(limited):
+    limited.start("echo ready; while :; do :; done")
+    result = limited.nsinit_run("top")
+    assert result.status == 0 and "\033" not in result.out, result
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["CONTAINER", "PIDS", "CPU%", "MEMORY", "LIMIT", "READ", "WRITTEN", "OOM"], result
+    row = next(line for line in lines if limited.directory[-32:] in line)
+    words = row.replace("/ ", "/").split()
+    assert words[1] == "1" and "64.0M" in row and float(words[2]) > 5, result
+
+
+def test_top_repeats(limited):
+    limited.start()
+    result = limited.nsinit_run("top", "-n", "3", "-d", "0.1")
+    assert result.status == 0 and result.out.count("CONTAINER") == 3, result
+    for arguments in (["-n", "0"], ["-n", "x"], ["-d", "x"], ["-d", "0"]):
+        assert limited.nsinit_run("top", *arguments).status == 125
+
+
+@pytest.mark.parametrize("end", ["q", "\x03", "hangup"])
+def test_top_on_a_terminal(nsinit, limited, end):
+    limited.start()
+    with Terminal([nsinit, "top", "-d", "0.1"], cwd="/") as terminal:
+        terminal.expect("\033[?1049h")
+        terminal.expect("CONTAINER")
+        terminal.expect("\033[J")
+        if end == "hangup":
+            terminal.process.send_signal(signal.SIGTERM)
+        else:
+            terminal.type(end)
+        assert terminal.expect("\033[?1049l")
+        assert terminal.process.wait(5) == 0
+        assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+# ---- the help ----
+
+def test_help_names_every_command(nsinit):
+    text = subprocess.run([nsinit, "--help"], capture_output=True, text=True, check=True, timeout=10).stdout
+    for word in ("stats", "events", "ps", "top", "kill", "pause", "resume", "update", "--stats"):
+        assert word in text

@@ -1,0 +1,251 @@
+"""What a container uses, live and at its end: the numbers are the kernel's own."""
+import json
+import os
+
+import pytest
+
+from support.wait import wait_until
+
+MIB = 1 << 20
+HOG = "tail /dev/zero"
+
+
+@pytest.fixture
+def limited(box, group_parent):
+    box.config["cgroups"] = {"parent": group_parent, "name": "one", "memory": 16 * MIB, "memory_swap": 16 * MIB,
+                             "pids_limit": 50}
+    return box
+
+
+@pytest.fixture
+def hungry(bundle):
+    bundle.linux["resources"]["memory"] = {"limit": 16 * MIB, "swap": 16 * MIB}
+    return bundle.script("sleep 0.2; exec " + HOG)
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def files(groups):
+    """name -> text of every file of the container's groups."""
+    found = {}
+    for group in groups:
+        for name in os.listdir(group):
+            text = read(os.path.join(group, name)) if os.path.isfile(os.path.join(group, name)) else None
+            if text is not None:
+                found[name] = text
+    return found
+
+
+def words(text):
+    return {line.split()[0]: int(line.split()[1]) for line in text.splitlines() if len(line.split()) == 2}
+
+
+def number(text):
+    return (1 << 64) - 1 if text == "max" else int(text)
+
+
+# member -> file, and the word in it; of either version, whichever is there
+EXPECTED = {
+    ("memory", "usage", "usage"): [("memory.usage_in_bytes", None), ("memory.current", None)],
+    ("memory", "usage", "limit"): [("memory.limit_in_bytes", None), ("memory.max", None)],
+    ("memory", "usage", "max"): [("memory.max_usage_in_bytes", None), ("memory.peak", None)],
+    ("memory", "swap", "usage"): [("memory.memsw.usage_in_bytes", None), ("memory.swap.current", None)],
+    ("memory", "swap", "limit"): [("memory.memsw.limit_in_bytes", None), ("memory.swap.max", None)],
+    ("memory", "cache"): [("memory.stat", "cache"), ("memory.stat", "file")],
+    ("memory", "events", "killed"): [("memory.oom_control", "oom_kill"), ("memory.events", "oom_kill")],
+    ("memory", "events", "max"): [("memory.events", "max")],
+    ("memory", "eventsLocal", "outOfMemory"): [("memory.events.local", "oom")],
+    ("pids", "current"): [("pids.current", None)],
+    ("pids", "limit"): [("pids.max", None)],
+    ("pids", "peak"): [("pids.peak", None)],
+    ("pids", "events", "max"): [("pids.events", "max")],
+    ("cpu", "usage", "total"): [("cpuacct.usage", None), ("cpu.stat", "usage_usec")],
+    ("cpu", "throttling", "periods"): [("cpu.stat", "nr_periods")],
+    ("cpu", "throttling", "throttledPeriods"): [("cpu.stat", "nr_throttled")],
+    ("cpu", "throttling", "bursts"): [("cpu.stat", "nr_bursts")],
+}
+
+
+def check_agreement(stats, kernel):
+    checked = 0
+    for path, sources in EXPECTED.items():
+        value = stats
+        for name in path:
+            value = value.get(name, {})
+        found = [words(kernel[file]).get(word) if word else number(kernel[file])
+                 for file, word in sources if file in kernel]
+        found = [entry * 1000 if path == ("cpu", "usage", "total") and "cpuacct.usage" not in kernel else entry
+                 for entry in found if entry is not None]
+        if not found or "from_processes" in stats and path[0] in stats["from_processes"]:
+            continue
+        if "cpuacct.usage" in kernel and "cpu.stat" in kernel and path == ("cpu", "usage", "total"):
+            found = found[:1]
+        assert value in found, f"{path}: {value}, the kernel says {found}"
+        checked += 1
+    return checked
+
+
+def test_nsinit_stats_agree_with_the_kernel(limited):
+    limited.start("dd if=/dev/zero of=/dev/shm/x bs=1k count=300 2>/dev/null; echo ready; exec sleep 1000")
+    assert limited.nsinit_run("pause").status == 0  # so that nothing changes between the two looks
+    groups = [entry["path"] for entry in limited.state()["cgroups"]]
+    kernel = files(groups)
+    stats = json.loads(limited.nsinit_run("stats").out)
+    assert check_agreement(stats, kernel) >= 8
+    assert stats["memory"]["raw"] == words(kernel["memory.stat"])
+    assert [entry["Name"] for entry in stats["network_interfaces"]] == ["lo"]
+
+
+def test_nsrun_stats_agree_with_the_kernel(bundle):
+    bundle.linux["resources"].update(memory={"limit": 64 * MIB}, pids={"limit": 40},
+                                     cpu={"quota": 20000, "period": 100000})
+    bundle.script("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exec sleep 1000").start()
+    wait_until(lambda: "sleep" in read(f"/proc/{bundle.pid()}/comm"), 10, "the loop is over")
+    bundle.ok("pause", bundle.name)
+    kernel = files(bundle.groups())
+    event = json.loads(bundle.ok("events", "--stats", bundle.name).out, parse_int=int)
+    bundle.ok("resume", bundle.name)
+    assert event["type"] == "stats" and event["id"] == bundle.name
+    assert check_agreement(event["data"], kernel) >= 10
+    assert event["data"]["cpu"]["throttling"]["throttledPeriods"] >= 1
+    bundle.delete("--force")
+
+
+def test_stats_without_groups(box):
+    """Sums over the processes, and said to be such."""
+    box.start("sleep 1000 & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo ready; wait")
+    stats = json.loads(box.nsinit_run("stats").out)
+    assert set(stats["from_processes"]) == {"cpu", "memory", "pids"}
+    assert stats["pids"]["current"] == 2 and stats["memory"]["usage"]["usage"] > 4096
+    assert stats["cpu"]["usage"]["total"] >= 10_000_000
+
+
+def test_counters_of_the_network(box):
+    box.start("ping -c 3 -i 0.1 127.0.0.1 >/dev/null; echo ready; exec sleep 1000")
+    interfaces = json.loads(box.nsinit_run("stats").out)["network_interfaces"]
+    assert [entry["RxPackets"] for entry in interfaces if entry["Name"] == "lo"] >= [6]
+    box.config["namespaces"] = ["NEWNS", "NEWPID"]
+
+
+def test_the_hosts_network_is_not_the_containers(box):
+    box.config["namespaces"] = ["NEWNS", "NEWPID"]
+    box.start()
+    assert json.loads(box.nsinit_run("stats").out)["network_interfaces"] is None
+
+
+# ---- the last word ----
+
+def final(result):
+    return json.loads([line for line in result.err.splitlines() if line.startswith("{")][-1])
+
+
+def test_final_of_a_good_end(limited):
+    result = limited.exec("--stats", "/bin/sh", "-c",
+                          "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 0 & sleep 0 & wait; exit 3")
+    assert result.status == 3, result
+    last = final(result)
+    assert last["exitStatus"] == 3
+    assert last["memory"]["limit"] == 16 * MIB and last["memory"]["events"]["oom_kill"] == 0
+    assert last["memory"]["peak"] is None or 100_000 < last["memory"]["peak"] < 16 * MIB
+    assert last["cpu"]["total"] >= 10_000_000
+    assert last["pids"]["peak"] is None or last["pids"]["peak"] >= 2
+
+
+def test_final_counts_whom_the_first_process_left(limited):
+    """A process that nobody waited for is in the numbers of the group."""
+    result = limited.exec("--stats", "/bin/sh", "-c", "(" + HOG + ") & sleep 1; exit 0")
+    last = final(result)
+    assert result.status == 0 and last["memory"]["events"]["oom_kill"] == 1, result
+
+
+def test_final_of_one_out_of_memory(limited, work):
+    path = os.path.join(work, "last.json")
+    result = limited.exec("--stats=" + path, "/bin/sh", "-c", "exec " + HOG)
+    assert result.status == 137, result
+    with open(path) as file:
+        last = json.load(file)
+    assert last["exitStatus"] == 137 and last["memory"]["events"]["oom_kill"] == 1
+    assert last["memory"]["peak"] is None or 15 * MIB < last["memory"]["peak"] <= 16 * MIB
+    line = next(line for line in result.err.splitlines() if "out of memory" in line)
+    assert "killed 1 process " in line and str(16 * MIB) in line and "/cgroups/memory" in line, result
+
+
+def test_final_without_groups(box):
+    last = final(box.exec("--stats", "/bin/sh", "-c", "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"))
+    assert last["exitStatus"] == 0 and last["cpu"]["total"] >= 10_000_000 and last["memory"]["peak"] > 100_000
+    assert last["memory"]["events"] == {"max": None, "oom": None, "oom_kill": None}
+
+
+def test_final_of_a_joined_process(limited):
+    limited.start()
+    last = final(limited.exec("--stats", "/bin/sh", "-c", "exit 7"))
+    assert last["exitStatus"] == 7 and last["memory"]["limit"] is None
+
+
+def test_stats_are_only_printed_when_asked_for(limited):
+    result = limited.sh("exit 0")
+    assert not result.err and not result.out, result
+
+
+def test_a_sigkill_is_no_lack_of_memory(limited):
+    result = limited.sh("kill -9 $$; sleep 1; exit 0")
+    run = limited.start()
+    limited.nsinit_run("kill", "KILL")
+    result = run.wait()
+    assert result.status == 137 and not result.err, result
+
+
+def test_state_of_a_stopped_container(hungry):
+    """create and start, and somebody else waits: the state tells what can be known, until delete."""
+    hungry.start()
+    hungry.wait_status("stopped")
+    state = hungry.state()
+    last = state["final"]
+    assert last["memory"]["events"]["oom_kill"] == 1 and last["memory"]["limit"] == 16 * MIB
+    assert last["memory"]["peak"] is None or 15 * MIB < last["memory"]["peak"] <= 16 * MIB
+    assert state.get("exitStatus", 137) == 137
+    assert hungry.state() == state
+    hungry.delete()
+
+
+def test_run_keeps_the_status(hungry):
+    result = hungry.run("--keep")
+    assert result.status == 137 and "out of memory" in result.err and "/linux/resources/memory/limit" in result.err
+    state = hungry.state()
+    assert state["exitStatus"] == 137 and state["final"]["memory"]["events"]["oom_kill"] == 1
+    hungry.delete()
+
+
+def test_state_of_a_running_container_has_no_end(bundle):
+    bundle.start()
+    assert not {"exitStatus", "final"} & set(bundle.state())
+    bundle.delete("--force")
+
+
+# ---- too little for the start itself ----
+
+@pytest.mark.parametrize("limit", [4 << 10, 64 << 10, 256 << 10, 512 << 10, MIB])
+def test_little_memory(limited, limit):
+    limited.config["cgroups"].update(memory=limit, memory_swap=limit)
+    result = limited.exec("/bin/true")
+    if result.status == 0:
+        return
+    assert result.status in (125, 137), result
+    assert "memory" in result.err and "/cgroups/memory" in result.err and str(limit) in result.err, result
+
+
+@pytest.mark.parametrize("limit", [4 << 10, 64 << 10, 256 << 10, 512 << 10, MIB])
+def test_little_memory_of_a_bundle(bundle, limit):
+    bundle.linux["resources"]["memory"] = {"limit": limit, "swap": limit}
+    bundle.process["args"] = ["/bin/true"]
+    result = bundle.run()
+    if result.status == 0:
+        return
+    assert "memory" in result.err and "/linux/resources/memory/limit" in result.err, result
+    assert str(limit) in result.err, result
