@@ -45,7 +45,8 @@ def spied(box, tool, canary, nsinit):
         canary.check()
         lines = result.out.splitlines()
         assert result.status == 0 and lines[-1].startswith("watched "), result
-        assert int(lines[-1].split()[1]) >= rounds, f"the spy slept: {lines[-1]}"
+        # On a busy machine it shares a processor with whom it watches, and misses most of them.
+        assert int(lines[-1].split()[1]) >= rounds * len(commands) // 6, f"the spy slept: {lines[-1]}"
         return sorted({line.rpartition("/")[0] + line.rpartition("/")[1] if line.startswith("FD") else line.split()[0]
                        for line in lines[1:-1]}), statuses
 
