@@ -30,19 +30,20 @@ int command_events(const struct arguments *arguments)
     };
     struct lc_events *events = NULL;
     struct lc_error *err = NULL;
-    int r = 0;
+    int signals = ending_signals(), r = 0;
 
     if (options.pressure != NULL && options.pressure[0] == '\0')
         options.pressure = USUAL_PRESSURE;
     if (lc_events_open(NULL, arguments->root, &options, &events, &err) < 0)
         return report_and_free(err);
     while (r == 0) {
-        struct pollfd polled = { .fd = lc_events_fd(events), .events = POLLIN };
+        struct pollfd polled[] = { { .fd = lc_events_fd(events), .events = POLLIN },
+            { .fd = signals, .events = POLLIN } };
 
-        if (poll(&polled, 1, -1) < 0 && errno != EINTR)
+        if (poll(polled, 2, -1) < 0 && errno != EINTR)
             r = -errno;
         else
-            r = print_events(events);
+            r = polled[1].revents != 0 ? 1 : print_events(events);
     }
     lc_events_free(events);
     if (r < 0 && r != -EPIPE)

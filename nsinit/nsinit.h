@@ -78,6 +78,8 @@ int report_and_free(struct lc_error *err);      /* prints, frees, returns the ex
 int report_text(const char *fmt, ...)
         __attribute__((format(printf, 1, 2))); /* the same for a failure of our own */
 int print_text(const char *text);
+/* For what stays until it is told to end: a descriptor that is readable then; nothing else happens. -1: none. */
+int ending_signals(void);
 int finish_output(void); /* flushes standard output: 0, or NSINIT_FAILED after a message */
 void report_log(void *data, const char *line);
 int load_config(const struct arguments *arguments,

@@ -7,9 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,7 +80,6 @@ static int run(struct screen *screen)
 int command_top(const struct arguments *arguments)
 {
     struct screen screen = { .live = isatty(0) != 0 && isatty(1) != 0, .rows = 24, .left = -1 };
-    sigset_t set;
     int status;
 
     if (!units_seconds(arguments->delay != NULL ? arguments->delay : "1", &screen.delay_ms) ||
@@ -92,11 +89,7 @@ int command_top(const struct arguments *arguments)
         return report_text("top: -n %s: expected a number from 1 up", arguments->count);
     if (!screen.live && arguments->count == NULL)
         screen.left = 1;
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < 3; i++)
-        (void)sigaddset(&set, (const int[]){ SIGINT, SIGTERM, SIGHUP }[i]);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    screen.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    screen.signals = ending_signals();
     if (screen.live && terminal_raw(0, true))
         (void)fputs("\033[?1049h\033[?25l", stdout); /* a screen of its own, without cursor */
     status = run(&screen);
