@@ -13,9 +13,12 @@ static void print_usage(FILE *out)
                 "\nCommands:\n",
             out);
     for (size_t i = 0; i < n_commands; i++)
-        (void)fprintf(out, "  %-25s %s\n", commands[i].usage, commands[i].summary);
+        (void)fprintf(out, "  %-35s %s\n", commands[i].usage, commands[i].summary);
+    (void)fputs("\nLimits of update:\n ", out);
+    for (size_t i = 0; i < LIMITS_MAX; i++)
+        (void)fprintf(out, " --%s", limit_options[i].name);
     (void)fputs(
-            "\nOptions:\n"
+            "\n\nOptions:\n"
             "  --root DIR           where container.json is read and pid and start are written (default .)\n"
             "  --log FILE|stderr|none  every step with its result (default none)\n"
             "  --console PATH       use this pty slave as the container's console\n"

@@ -14,7 +14,7 @@
 #define NSINIT_FAILED 125
 
 /* As many as update has options for them. */
-#define LIMITS_MAX 10
+#define LIMITS_MAX 12
 
 struct arguments {
     const char *root, *log, *console;
@@ -65,7 +65,7 @@ int command_top(const struct arguments *arguments);
 int command_update(const struct arguments *arguments);
 
 /* update.c */
-#define UPDATE_OPTIONS 12
+#define UPDATE_OPTIONS 14
 extern const struct option_row limit_options[UPDATE_OPTIONS];
 
 /* options.c: takes options off the front of argv; *argv ends at the first other word. `command`: whose options are known

@@ -19,13 +19,15 @@ const struct option_row limit_options[UPDATE_OPTIONS] = {
     { "cpu-shares", LIMIT(4) },
     { "cpu-quota", LIMIT(5) },
     { "cpu-period", LIMIT(6) },
-    { "pids-limit", LIMIT(7) },
-    { "cpuset-cpus", LIMIT(8) },
-    { "cpuset-mems", LIMIT(9) },
+    { "cpu-burst", LIMIT(7) },
+    { "io-weight", LIMIT(8) },
+    { "pids-limit", LIMIT(9) },
+    { "cpuset-cpus", LIMIT(10) },
+    { "cpuset-mems", LIMIT(11) },
     { "resources", FIELD(resources), OPTION_TEXT },
     { "r", FIELD(resources), OPTION_TEXT },
 };
-#define FIRST_LIST 8
+#define FIRST_LIST 10
 
 /* NULL: it is no number. */
 static json_t *value_of(size_t which, const char *text)

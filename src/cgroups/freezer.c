@@ -24,17 +24,29 @@ int cgroup_group_frozen(const struct cgroup_group *group)
 }
 
 /* v1 where the host has it, as everybody looks there; the core of v2 has its own. NULL: neither. */
-const struct cgroup_group *cgroup_freezer_group(const struct cgroup_set *set)
+static const struct cgroup_group *look(const struct cgroup_set *set, int *ret_frozen)
 {
     const struct cgroup_group *found = NULL;
 
+    *ret_frozen = 0;
     for (size_t i = 0; i < set->count; i++) {
-        const struct cgroup_group *group = &set->groups[i];
+        int frozen = found == NULL || !set->groups[i].v2 ? cgroup_group_frozen(&set->groups[i]) : -ENOENT;
 
-        if ((found == NULL || !group->v2) && cgroup_group_frozen(group) >= 0)
-            found = group;
+        if (frozen < 0)
+            continue;
+        found = &set->groups[i];
+        *ret_frozen = frozen;
+        if (!found->v2)
+            break;
     }
     return found;
+}
+
+const struct cgroup_group *cgroup_freezer_group(const struct cgroup_set *set)
+{
+    int frozen;
+
+    return look(set, &frozen);
 }
 
 bool cgroup_can_freeze(const struct cgroup_set *set)
@@ -44,9 +56,10 @@ bool cgroup_can_freeze(const struct cgroup_set *set)
 
 int cgroup_frozen(const struct cgroup_set *set)
 {
-    const struct cgroup_group *group = cgroup_freezer_group(set);
+    int frozen;
 
-    return group == NULL ? 0 : cgroup_group_frozen(group);
+    (void)look(set, &frozen);
+    return frozen;
 }
 
 static int write_state(const struct cgroup_group *group, bool frozen)
