@@ -297,6 +297,8 @@ int unit_stop(struct helper *helper, const struct request *request)
     }
     if (r >= 0 && ours)
         reset_failed(helper, unit);
+    if (r >= 0)
+        (void)snprintf(helper->answer, sizeof(helper->answer), "%s", ours ? "" : "foreign");
     sd_bus_error_free(&error);
     sd_bus_message_unref(reply);
     free(state);

@@ -66,7 +66,7 @@ void cgroup_driver_undo(const struct cgroup_set *set)
         driver->undo(set);
 }
 
-int cgroup_end(const struct cgroup_set *set, struct lc_error **err)
+int cgroup_end(struct cgroup_set *set, struct lc_error **err)
 {
     const struct cgroup_driver *driver = cgroup_driver_of(set);
 

@@ -164,7 +164,7 @@ struct cgroup_driver {
     int (*update)(const struct cgroup_set *set, const struct config_cgroups *wanted, struct lc_error **err);
     void (*undo)(const struct cgroup_set *set);
     /* Before the groups are removed as far as they are ours. */
-    int (*end)(const struct cgroup_set *set, struct lc_error **err);
+    int (*end)(struct cgroup_set *set, struct lc_error **err);
 };
 const struct cgroup_driver *cgroup_driver_wanted(const struct config_cgroups *cgroups);
 const struct cgroup_driver *cgroup_driver_of(const struct cgroup_set *set);
@@ -182,7 +182,7 @@ int systemd_update(const struct cgroup_set *set, const struct config_cgroups *wa
 /* May this process, or a child of it, go there by itself? */
 bool systemd_may_enter(const struct cgroup_set *set, const struct cgroup_group *group);
 void systemd_undo(const struct cgroup_set *set);
-int systemd_end(const struct cgroup_set *set, struct lc_error **err);
+int systemd_end(struct cgroup_set *set, struct lc_error **err);
 void cgroup_unit_free(struct cgroup_unit *unit);
 
 /* ---- files.c: reading and writing files of a group ---- */

@@ -395,10 +395,10 @@ void systemd_undo(const struct cgroup_set *set)
     unit_link_close(set->unit);
 }
 
-int systemd_end(const struct cgroup_set *set, struct lc_error **err)
+int systemd_end(struct cgroup_set *set, struct lc_error **err)
 {
     struct cgroup_unit *unit = set->unit;
-    CLEAN_FREE char *request = NULL;
+    CLEAN_FREE char *request = NULL, *answer = NULL;
     int r;
 
     unit_link_close(unit); /* this helper may be in the unit, and would be killed with it */
@@ -410,8 +410,11 @@ int systemd_end(const struct cgroup_set *set, struct lc_error **err)
     }
     r = unit_link_open(unit, NULL, NULL, err);
     if (r == 0)
-        r = unit_link_ask(unit, request, NULL, NULL, err);
+        r = unit_link_ask(unit, request, NULL, &answer, err);
     unit_link_close(unit);
     unit->asked = r < 0;
+    /* Who was killed while he made them has not recorded which of them he made. */
+    for (size_t i = 0; r == 0 && answer[0] == '\0' && i < set->count; i++)
+        set->groups[i].made = set->groups[i].adopted = true;
     return r;
 }

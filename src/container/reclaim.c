@@ -85,12 +85,12 @@ int reclaim_resources(struct container *container, struct lc_error **err)
         mark_kill(container, END_TIMEOUT_MS);
     }
     take_final(container);
-    for (size_t i = 0; i < record->n_links; i++)
-        if (record->links[i].host_name[0] != '\0')
-            (void)network_remove(record->links[i].host_name);
     r = cgroup_end(&record->groups, err);
     if (r < 0)
         return r;
+    for (size_t i = 0; i < record->n_links; i++)
+        if (record->links[i].host_name[0] != '\0')
+            (void)network_remove(record->links[i].host_name);
     r = cgroup_remove(&record->groups, 20);
     if (r == -EBUSY) {
         (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);

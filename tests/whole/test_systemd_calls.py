@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import dbus
+import dbus.bus
 import pytest
 
 from test_systemd import built, create, helpers, systemd_bundle  # pylint: disable=unused-import
@@ -31,10 +33,13 @@ class Fake:
             calls = [json.loads(line) for line in file]
         return [call for call in calls if call[0] in methods] if methods else calls
 
-    def call(self, method, *arguments):
-        return subprocess.run(["busctl", "--address", self.env["DBUS_SYSTEM_BUS_ADDRESS"], "call", "org.freedesktop.systemd1",
-                               "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", method, *arguments],
-                              check=False, capture_output=True, text=True)
+    def call(self, method, signature, *arguments):
+        bus = dbus.bus.BusConnection(self.env["DBUS_SYSTEM_BUS_ADDRESS"])
+        try:
+            bus.call_blocking("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", method,
+                              signature, arguments)
+        finally:
+            bus.close()
 
     def forget(self):
         if os.path.exists(path := os.path.join(self.directory, "calls")):
@@ -63,7 +68,9 @@ def not_loaded(fake):
     """The fake may have something to read yet."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        if "not loaded" in fake.call("GetUnit", "s", UNIT).stderr:
+        try:
+            fake.call("GetUnit", "s", UNIT)
+        except dbus.DBusException:
             return True
     return False
 
@@ -171,7 +178,7 @@ def test_a_unit_elsewhere(bundle, fake):
 def test_a_later_unit_of_the_same_name(bundle, fake):
     """Ours has gone; the one that is there now is somebody else's."""
     assert create(systemd_bundle(bundle), fake.env).status == 0
-    assert fake.call("SetUnitProperties", "sba(sv)", UNIT, "true", "1", "Description", "s", "another").returncode == 0
+    fake.call("SetUnitProperties", "sba(sv)", UNIT, True, [("Description", "another")])
     fake.forget()
     assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
     assert fake.calls("GetUnit") and not fake.calls("StopUnit") and not fake.calls("KillUnit")

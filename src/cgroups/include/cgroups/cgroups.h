@@ -101,7 +101,7 @@ int cgroup_kill(const struct cgroup_set *set, int timeout_ms);
 
 /* Ends systemd's unit, and with it whoever is still in it, when it is ours; to be called before cgroup_remove. Nothing to do where
  * there is none. */
-int cgroup_end(const struct cgroup_set *set, struct lc_error **err);
+int cgroup_end(struct cgroup_set *set, struct lc_error **err);
 
 /* Removes the groups that were made and then parents that carry our mark and are empty. Missing ones are fine;
  * a group that is still busy is retried for at most timeout_ms. Returns 0 or the first -errno. */

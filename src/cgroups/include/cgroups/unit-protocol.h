@@ -10,7 +10,7 @@
  *     attach UNIT PID            ok                   moves a process into a unit that runs
  *     set UNIT PROPERTY...       ok                   until the unit ends
  *     undo                       ok                   what the last "set" has changed
- *     stop UNIT DESCRIPTION      ok                   kills and stops the unit, if it is there and has this description
+ *     stop UNIT DESCRIPTION      ok [foreign]         kills and stops the unit, if it is there and has this description
  *                                error ERRNO CALL TEXT
  *
  * A PROPERTY is one line, its parts separated by tabs: name, D-Bus type, items. */
