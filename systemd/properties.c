@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,33 +22,26 @@ static const char *next(struct items *items)
 static int append_basic(struct items *items, char type)
 {
     const char *text = next(items);
+    unsigned long long value;
     char *end;
-    union {
-        uint64_t t;
-        uint32_t u;
-        int32_t i;
-        int b;
-    } number;
 
     if (text == NULL)
         return -ENODATA;
     if (type == 's')
         return sd_bus_message_append_basic(items->message, 's', text);
-    if (type == 'b') {
-        number.b = strcmp(text, "true") == 0;
-        return sd_bus_message_append_basic(items->message, 'b', &number);
-    }
+    if (type == 'b')
+        return sd_bus_message_append(items->message, "b", strcmp(text, "true") == 0);
     errno = 0;
-    number.t = strtoull(text, &end, 10);
+    value = strtoull(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0')
         return -EINVAL;
+    if (type == 't')
+        return sd_bus_message_append(items->message, "t", (uint64_t)value);
     if (type == 'u')
-        number.u = (uint32_t)number.t;
-    else if (type == 'i')
-        number.i = (int32_t)number.t;
-    else if (type != 't')
-        return -EOPNOTSUPP;
-    return sd_bus_message_append_basic(items->message, type, &number);
+        return sd_bus_message_append(items->message, "u", (uint32_t)value);
+    if (type == 'i')
+        return sd_bus_message_append(items->message, "i", (int32_t)value);
+    return -EOPNOTSUPP;
 }
 
 static int hex(char c)
@@ -77,12 +71,11 @@ static int append_bytes(struct items *items)
 static int append_array(struct items *items, const char *element)
 {
     bool tuple = element[0] == '(';
-    char types[8] = "";
-    int r;
+    char types[8];
+    int r, length = snprintf(types, sizeof(types), "%s", element + tuple);
 
-    if (strlen(element) >= sizeof(types))
+    if (length >= (int)sizeof(types))
         return -EOPNOTSUPP;
-    strcpy(types, element + tuple);
     types[strcspn(types, ")")] = '\0';
     r = sd_bus_message_open_container(items->message, 'a', element);
     while (r >= 0 && items->rest != NULL) {

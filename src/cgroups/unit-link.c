@@ -320,15 +320,16 @@ int unit_link_ask(struct cgroup_unit *unit, const char *request, const char *poi
 }
 
 /* "PROTOCOL\nGROUP" */
-static int take_root(const struct cgroup_unit *unit, char *answer, const char *pointer, char **ret_root,
+static int take_root(const struct cgroup_unit *unit, const char *answer, const char *pointer, char **ret_root,
         struct lc_error **err)
 {
-    char *group = answer;
-    const char *protocol = strsep(&group, "\n");
+    size_t length = answer != NULL ? strcspn(answer, "\n") : 0;
+    const char *group;
 
-    if (group == NULL || strcmp(protocol, UNIT_PROTOCOL) != 0)
+    if (length != strlen(UNIT_PROTOCOL) || strncmp(answer, UNIT_PROTOCOL "\n", length + 1) != 0)
         return fail(unit, EPROTO, pointer, "install both of the same version", err,
                 "the helper for systemd is of another version than the library");
+    group = answer + length + 1;
     if (ret_root == NULL)
         return 0;
     *ret_root = strdup(strcmp(group, "/") == 0 ? "" : group);

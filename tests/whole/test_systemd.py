@@ -169,8 +169,10 @@ def test_where_the_helper_is(bundle, work):
                          ("libexec/libcontainer/libcontainer-systemd", helper_path(bundle.nsrun))):
         os.makedirs(os.path.dirname(os.path.join(work, name)), exist_ok=True)
         shutil.copy(source, os.path.join(work, name))
+    library = os.path.join(os.path.dirname(os.path.dirname(bundle.nsrun)), "src")  # of the sanitized build
     bundle.nsrun, helper = os.path.join(work, "bin/nsrun"), os.path.join(work, "libexec/libcontainer/libcontainer-systemd")
     with fake_bus(os.path.join(work, "bus"), lambda peer: peer.close()) as variables:
+        variables["LD_LIBRARY_PATH"] = library
         result = create(systemd_bundle(bundle), variables)
         assert result.status == 1 and "no connection to D-Bus at unix:path=" in result.err, result
         shutil.copy("/bin/true", helper)
@@ -211,7 +213,8 @@ def test_nobody_else_pays(bundle):
     """Neither the helper nor a library of systemd's: without the driver nothing is run."""
     log = os.path.join(bundle.directory, "trace")
     bundle.process["args"] = ["/bin/true"]
-    result = bundle.launch("run", prefix=["strace", "-f", "-e", "trace=execve,openat", "-o", log]).wait()
+    result = bundle.launch("run", prefix=["strace", "-f", "-e", "trace=execve,openat", "-o", log],
+                           env=environment(ASAN_OPTIONS="detect_leaks=0")).wait()
     assert result.status == 0, result
     with open(log, encoding="utf-8") as file:
         text = file.read()

@@ -17,8 +17,10 @@
 #ifndef CGROUPS_UNIT_PROTOCOL_H
 #define CGROUPS_UNIT_PROTOCOL_H
 
+#include <stddef.h>
+
 #define UNIT_PROTOCOL "1"
 #define UNIT_SOCKET 3
-#define UNIT_PACKET_MAX (160 * 1024)
+#define UNIT_PACKET_MAX ((size_t)160 * 1024)
 
 #endif

@@ -10,7 +10,7 @@
 /* "NAME\tTYPE\tITEM..." (cgroups/unit-protocol.h), from a value of container.json, or from the text of an annotation, which is a
  * GVariant's: 'words', true, 10, uint64 10, ['a', 'b']. A name that ends in "Sec" takes seconds and stands for the property that
  * ends in "USec". 0, or -EPERM (not in the list) or -EINVAL, with the reason in *ret_why. */
-int unit_property_from_json(const char *name, const json_t *value, struct buffer *out, const char **ret_why);
+int unit_property_from_json(const char *name, const json_t *json, struct buffer *out, const char **ret_why);
 int unit_property_from_text(const char *name, const char *text, struct buffer *out, const char **ret_why);
 
 #endif
