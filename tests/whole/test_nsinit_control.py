@@ -133,8 +133,9 @@ def test_paused_container_can_be_ended(shape, end):
         assert shape.nsinit_run("kill", "KILL").status == 0
         assert run.wait().status == 137
     elif end == "signal":
-        run.signal(signal.SIGTERM)
-        assert shape.nsinit_run("kill", "--all", "KILL").status == 0
+        run.signal(signal.SIGTERM)  # cgroup v2 lets this end a frozen process, v1 does not
+        result = shape.nsinit_run("kill", "--all", "KILL")
+        assert result.status == 0 or "no container is running" in result.err, result
         run.wait()
     else:
         run.stop()
