@@ -134,7 +134,7 @@ static const char *find_end(const struct job *job)
 /* For the bus, or for the end of whoever waits for us. */
 static int wait_for_bus(struct helper *helper)
 {
-    struct pollfd fds[] = { { .fd = helper->socket },
+    struct pollfd fds[] = { { .fd = helper->leaving ? -1 : helper->socket },
         { .fd = sd_bus_get_fd(helper->bus), .events = POLLIN } };
     int events = sd_bus_get_events(helper->bus);
 
@@ -143,8 +143,10 @@ static int wait_for_bus(struct helper *helper)
     fds[1].events = (short)events;
     if (poll(fds, 2, -1) < 0 && errno != EINTR)
         return -errno;
-    if ((fds[0].revents & (POLLHUP | POLLERR)) != 0)
+    if ((fds[0].revents & (POLLHUP | POLLERR)) != 0) {
+        unit_leave(helper);
         _exit(0);
+    }
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef SYSTEMD_HELPER_H
 #define SYSTEMD_HELPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-bus.h>
 
@@ -18,6 +19,8 @@ struct helper {
     const char *call;     /* what is being waited for */
     char text[1024];      /* why it failed */
     sd_bus_message *undo; /* of the last "set" */
+    char *unkept;         /* a slice that nobody has taken over yet */
+    bool leaving;         /* nobody is there any more */
     char answer[4200];    /* lines that follow "ok" */
 };
 
@@ -64,6 +67,9 @@ int property_append_old(
 /* ---- units.c ---- */
 int unit_open(struct helper *helper, const struct request *request);
 int unit_start(struct helper *helper, const struct request *request);
+int unit_keep(struct helper *helper, const struct request *request);
+/* The end of the conversation. */
+void unit_leave(struct helper *helper);
 int unit_attach(struct helper *helper, const struct request *request);
 int unit_set(struct helper *helper, const struct request *request);
 int unit_undo(struct helper *helper, const struct request *request);

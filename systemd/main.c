@@ -20,6 +20,7 @@ static const struct verb {
 } verbs[] = {
     { "open", 2, unit_open },
     { "start", 2, unit_start },
+    { "keep", 1, unit_keep },
     { "attach", 3, unit_attach },
     { "set", 2, unit_set },
     { "undo", 1, unit_undo },
@@ -123,6 +124,7 @@ int main(void)
         if (answer(&helper, serve(&helper, &request)) < 0)
             break;
     }
+    unit_leave(&helper);
     /* Without a farewell: it might wait for a bus that is stuck. */
     _exit(got < 0 ? 1 : 0);
 }

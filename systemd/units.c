@@ -42,7 +42,7 @@ static int call_named(struct helper *helper, const char *method, const char *typ
     int r = bus_message(helper, method, &message);
 
     if (r >= 0 && strcmp(types, "ss") == 0)
-        r = sd_bus_message_append(message, "ss", unit, "fail");
+        r = sd_bus_message_append(message, "ss", unit, "replace");
     else if (r >= 0 && strcmp(types, "ssi") == 0)
         r = sd_bus_message_append(message, "ssi", unit, "all", 9);
     else if (r >= 0)
@@ -131,6 +131,11 @@ static int unit_state(struct helper *helper, const char *unit, char **ret)
     return r < 0 ? r : bus_unit_text(helper, unit, UNIT_INTERFACE, "ActiveState", ret);
 }
 
+static bool is_slice(const char *unit)
+{
+    return strcmp(bus_unit_interface(unit), "org.freedesktop.systemd1.Slice") == 0;
+}
+
 static int describe_group(struct helper *helper, const char *unit, bool there)
 {
     char *group = NULL;
@@ -142,6 +147,14 @@ static int describe_group(struct helper *helper, const char *unit, bool there)
     return r;
 }
 
+int unit_keep(struct helper *helper, const struct request *request)
+{
+    (void)request;
+    free(helper->unkept);
+    helper->unkept = NULL;
+    return 0;
+}
+
 int unit_start(struct helper *helper, const struct request *request)
 {
     const char *unit = request->lines[1];
@@ -150,15 +163,18 @@ int unit_start(struct helper *helper, const struct request *request)
     bool exists = false;
     int r = job_listen(helper, &job);
 
+    if (r >= 0 && is_slice(unit))
+        helper->unkept = strdup(unit);
     if (r >= 0)
         r = start_once(helper, request, &job, &exists);
     if (r < 0 && exists && unit_state(helper, unit, &state) >= 0) {
         if (state == NULL || strcmp(state, "failed") == 0 || strcmp(state, "inactive") == 0) {
             reset_failed(helper, unit);
             r = start_once(helper, request, &job, &exists);
-        } else if (strcmp(bus_unit_interface(unit), "org.freedesktop.systemd1.Slice") == 0) {
+        } else if (is_slice(unit)) {
             job_done(&job);
             free(state);
+            (void)unit_keep(helper, request);
             return describe_group(helper, unit, true);
         }
         if (r < 0 && exists) {
@@ -168,6 +184,8 @@ int unit_start(struct helper *helper, const struct request *request)
     }
     job_done(&job);
     free(state);
+    if (r < 0)
+        (void)unit_keep(helper, request);
     return r < 0 ? r : describe_group(helper, unit, false);
 }
 
@@ -274,6 +292,14 @@ static int stop_job(struct helper *helper, const char *unit)
     sd_bus_error_free(&error);
     sd_bus_message_unref(reply);
     return gone ? 0 : r;
+}
+
+/* Whoever asked for it was killed before he could make anything of it. A scope ends by itself, when we leave it. */
+void unit_leave(struct helper *helper)
+{
+    helper->leaving = true;
+    if (helper->unkept != NULL)
+        (void)stop_job(helper, helper->unkept);
 }
 
 int unit_stop(struct helper *helper, const struct request *request)

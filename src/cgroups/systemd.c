@@ -275,6 +275,8 @@ int systemd_prepare(
         unit->asked = false;
     if (r == 0)
         r = take_groups(set, answer, pointer, err);
+    if (r == 0 && unit->slice == NULL)
+        r = unit_link_ask(unit, "keep", pointer, NULL, err);
     if (r == 0)
         log_line(log, "systemd: %s: ok", unit->name);
     if (unit->slice == NULL)

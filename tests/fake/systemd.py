@@ -51,12 +51,12 @@ def no_such_unit(name):
 
 def place(name, properties):
     """Where the unit is, for the two levels of slices that the tests have."""
-    return behaviour().get("group") or f"{behaviour()['root']}/{properties['Slice']}/{name}"
+    return behaviour().get("group") or f"{behaviour()['root']}/{properties.get('Slice', '')}/{name}"
 
 
 def left(name):
-    """Whoever began the unit has gone: with nobody else in it, it ends."""
-    if name in units and not units[name]["processes"]:
+    """Whoever began the scope has gone: with nobody else in it, it ends."""
+    if name.endswith(".scope") and name in units and not units[name]["processes"]:
         del units[name]
 
 

@@ -14,6 +14,10 @@ static struct cgroup_group groups[] = {
             .v2 = true },
 };
 
+static struct cgroup_unit unit = {
+    .name = (char *)"nsrun-a\\x2bb.scope", .description = (char *)"container \"x\" (0123)", .user = true
+};
+
 /* Everything set; freed by nobody. */
 static void fill(struct container *container)
 {
@@ -31,6 +35,7 @@ static void fill(struct container *container)
                                              .n_links = ARRAY_SIZE(links) } };
     (void)snprintf(container->root, sizeof(container->root), "/srv/one \"two\"\n");
     memcpy(container->record.groups.groups, groups, sizeof(groups));
+    container->record.groups.unit = &unit;
     container->record.groups.count = ARRAY_SIZE(groups);
 }
 
@@ -56,6 +61,9 @@ static void round_trip(void **state)
     assert_string_equal(copy.record.groups.groups[1].path, groups[1].path);
     assert_true(copy.record.groups.groups[0].made && !copy.record.groups.groups[1].made);
     assert_true(!copy.record.groups.groups[0].v2 && copy.record.groups.groups[1].v2);
+    assert_string_equal(copy.record.groups.unit->name, unit.name);
+    assert_string_equal(copy.record.groups.unit->description, unit.description);
+    assert_true(copy.record.groups.unit->user && copy.record.groups.unit->asked);
     (void)snprintf(copy.root, sizeof(copy.root), "%s", container.root);
     again = record_format(&copy, NULL);
     assert_string_equal(text, again);
@@ -129,6 +137,9 @@ static void padded(void **state)
     assert_int_equal(strlen(text) % 1024, 0);
 }
 
+#define UNIT(name, description, user)                                                                        \
+    "{\"name\": \"" name "\", \"description\": \"" description "\", \"user\": " user "}"
+
 /* A record with one member replaced. */
 static char *with(const char *member, const char *value)
 {
@@ -138,6 +149,7 @@ static char *with(const char *member, const char *value)
         { "owner", "{\"pid\": 1, \"start\": 2}" },
         { "namespaces", "[\"NEWPID\"]" },
         { "cgroups", "[]" },
+        { "unit", UNIT("a.scope", "d", "false") },
         { "interfaces", "[\"veth0\"]" },
         { "mark", "[\"mnt\", 1, 2]" },
     };
@@ -189,6 +201,16 @@ static void damaged_members(void **state)
         { "interfaces", "[\"sixteen-bytes-xx\"]", false },
         { "interfaces", "[\"fifteen-bytes-x\"]", true },
         { "interfaces", "[7]", false },
+        { "unit", NULL, true },
+        { "unit", UNIT("a.slice", "", "true"), true },
+        { "unit", UNIT("dbus.service", "d", "false"), false }, /* would be stopped */
+        { "unit", UNIT("../a.scope", "d", "false"), false },
+        { "unit", UNIT("", "d", "false"), false },
+        { "unit", UNIT("a.scope", "d\\nstop\\nb.scope", "false"), false }, /* a line of the helper's */
+        { "unit", UNIT("a.scope", "d", "1"), false },
+        { "unit", "{\"name\": \"a.scope\"}", false },
+        { "unit", "{}", false },
+        { "unit", "[]", false },
         { "mark", "[]", false },
         { "mark", "[\"sixteen-bytes-xx\", 1, 2]", false },
         { "mark", "[5, 1, 2]", false },

@@ -64,12 +64,12 @@ def ns(bundle, fake, *arguments, **options):
     return bundle(*arguments, env={**os.environ, **fake.env}, **options)
 
 
-def not_loaded(fake):
+def not_loaded(fake, unit=UNIT):
     """The fake may have something to read yet."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
-            fake.call("GetUnit", "s", UNIT)
+            fake.call("GetUnit", "s", unit)
         except dbus.DBusException:
             return True
     return False
@@ -137,6 +137,29 @@ def group(bundle, controller):
             if controller in names.split(","):
                 return f"/sys/fs/cgroup/{names}{path}"
     return "/sys/fs/cgroup" + path
+
+
+def test_a_slice(bundle, fake):
+    """Nobody is in it while it is made, so it does not end by itself."""
+    name = f"lc{os.getpid()}.slice"
+    fake.tell(group=f"{fake.told['root']}/{name}")
+    assert create(systemd_bundle(bundle, f"::{name}"), fake.env).status == 0
+    [start] = fake.calls("StartTransientUnit")
+    assert start[1] == name and not {"PIDs", "Slice", "Delegate"} & set(properties(start))
+    assert not fake.calls("AttachProcessesToUnit") and not helpers()
+    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+    assert [call[1:] for call in fake.calls("StopUnit")] == [[name, "replace"]]
+    fake.forget()
+    running = bundle.launch("create", globals_=["--systemd-cgroup"], env={**os.environ, **fake.env})
+    deadline = time.monotonic() + 10
+    while not fake.calls("StartTransientUnit") and time.monotonic() < deadline:
+        time.sleep(0.001)
+    running.process.kill()
+    running.process.wait()
+    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+    while fake.calls("StartTransientUnit") and helpers() and time.monotonic() < deadline + 10:
+        time.sleep(0.01)
+    assert not_loaded(fake, name), fake.calls()
 
 
 def test_a_job_that_fails(bundle, fake):

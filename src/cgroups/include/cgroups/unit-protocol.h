@@ -7,6 +7,7 @@
  *
  *     open ADDRESS               ok PROTOCOL, GROUP   connects; GROUP is the manager's own control group, "" for the root
  *     start UNIT PROPERTY...     ok GROUP [there]     a transient unit, and its control group; "there": a slice that ran already
+ *     keep                       ok                   a slice that was made: else it goes with the helper, as a scope does by itself
  *     attach UNIT PID            ok                   moves a process into a unit that runs
  *     set UNIT PROPERTY...       ok                   until the unit ends
  *     undo                       ok                   what the last "set" has changed
