@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LATE_TIMEOUT_MS 1000
+
 static int find_mount(const struct layout *layout, char **ret_mount, const char **ret_base, bool *ret_v2)
 {
     for (size_t i = 0; i < layout->n_v1; i++) {
@@ -69,9 +71,8 @@ int cgroup_late_make(const struct cgroup_set *set, const struct log *log, struct
                             : cgroup_make_v1(&plain, &one, log, err);
 }
 
-int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t count)
+static int write_pids(int fd, const pid_t *pids, size_t count)
 {
-    CLEAN_FD int fd = cgroup_open_file(&set->groups[set->count - 1], "cgroup.procs", O_WRONLY);
     int r = fd < 0 ? fd : 0;
 
     for (size_t i = 0; r == 0 && i < count; i++) {
@@ -79,9 +80,41 @@ int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t cou
 
         (void)snprintf(number, sizeof(number), "%d", (int)pids[i]);
         r = cgroup_write_text(fd, number);
-        /* One that has just ended need not be frozen. */
+        /* One that has just ended need not be moved. */
         if (r == -ESRCH || r == -EINVAL)
             r = 0;
     }
     return r;
+}
+
+int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t count)
+{
+    CLEAN_FD int fd = cgroup_open_file(&set->groups[set->count - 1], "cgroup.procs", O_WRONLY);
+
+    return write_pids(fd, pids, count);
+}
+
+int cgroup_late_undo(struct cgroup_set *set)
+{
+    struct cgroup_group *group = &set->groups[set->count - 1];
+    struct cgroup_set one = { .groups = { *group }, .count = 1 };
+    CLEAN_FREE pid_t *pids = NULL;
+    size_t count = 0;
+    CLEAN_FD int fd = -EBADF;
+    struct cgroup_group top = { .path = group->mount };
+    int r = cgroup_processes(&one, &pids, &count);
+
+    if (r == 0 && count > 0) {
+        fd = cgroup_open_file(&top, "cgroup.procs", O_WRONLY);
+        r = write_pids(fd, pids, count);
+    }
+    if (r == 0)
+        r = cgroup_remove(&one, LATE_TIMEOUT_MS);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    free(group->path);
+    free(group->mount);
+    *group = (struct cgroup_group){ 0 };
+    set->count--;
+    return 0;
 }

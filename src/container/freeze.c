@@ -78,10 +78,12 @@ static int add_group(struct container *container, struct lc_error **err)
 int control_freeze(struct container *container, bool frozen, struct lc_error **err)
 {
     struct cgroup_set *groups = &container->record.groups;
-    int r = 0;
+    size_t known;
+    int r;
 
     if (container->record.oci.present || !frozen || cgroup_can_freeze(groups))
         return cgroup_freeze(groups, frozen, FREEZE_TIMEOUT_MS, err);
+    known = groups->count;
     r = add_group(container, err);
     if (r == 0)
         r = cgroup_freeze(groups, true, FREEZE_TIMEOUT_MS, err);
@@ -89,7 +91,11 @@ int control_freeze(struct container *container, bool frozen, struct lc_error **e
         r = move_in(container, err);
     if (r == 0)
         r = cgroup_freeze(groups, true, FREEZE_TIMEOUT_MS, err);
-    if (r < 0)
-        (void)cgroup_freeze(groups, false, FREEZE_TIMEOUT_MS, NULL);
+    if (r == 0 || groups->count == known)
+        return r;
+    /* Half of the container in a group would hide the other half. */
+    (void)cgroup_freeze(groups, false, FREEZE_TIMEOUT_MS, NULL);
+    if (cgroup_late_undo(groups) == 0)
+        (void)record_write(container, NULL);
     return r;
 }

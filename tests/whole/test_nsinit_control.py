@@ -228,3 +228,25 @@ def test_help_names_every_command(nsinit):
     text = subprocess.run([nsinit, "--help"], capture_output=True, text=True, check=True, timeout=10).stdout
     for word in ("stats", "events", "ps", "top", "kill", "pause", "resume", "update", "--stats"):
         assert word in text
+
+
+def test_pause_that_fails_changes_nothing(box, work):
+    """A user without rights on control groups: refused, and the container is as it was."""
+    box.config["namespaces"] = ["NEWUSER", *FIVE]
+    runtime = os.path.join(work, "runtime")
+    os.mkdir(runtime, 0o700)
+    for path, directories, names in os.walk(work):
+        for name in [".", *directories, *names]:
+            os.lchown(os.path.join(path, name), 1000, 1000)
+    box.rootfs_may_change = True
+    environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}
+    options = {"user": 1000, "group": 1000, "extra_groups": [], "env": environment}
+    run = box.start("trap 'echo got' USR1; echo ready; while :; do sleep 0.1; done", **options)
+    result = box.nsinit_run("pause", **options)
+    assert result.status == 125 and "ermission" in result.err, result
+    assert len(json.loads(box.nsinit_run("ps", "--json", **options).out)) >= 1
+    assert box.nsinit_run("kill", "--all", "USR1", **options).status == 0
+    run.wait_output("got")
+    run.signal(signal.SIGKILL)
+    run.wait()
+    assert box.nsinit_run("state", **options).status == 0

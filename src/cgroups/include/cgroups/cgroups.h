@@ -165,10 +165,12 @@ int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, str
 /* Is there a group that can be? */
 bool cgroup_can_freeze(const struct cgroup_set *set);
 /* One for a container that has none, as the last of the set: cgroup_late_plan says where (`fallback`: "/nsinit/ID", its path where the
- * container has no groups), cgroup_late_make makes it, cgroup_late_move puts processes in. */
+ * container has no groups), cgroup_late_make makes it, cgroup_late_move puts processes in; cgroup_late_undo takes it away again, with whoever is
+ * in it put at the top of the hierarchy. */
 int cgroup_late_plan(struct cgroup_set *set, const char *fallback, struct lc_error **err);
 int cgroup_late_make(const struct cgroup_set *set, const struct log *log, struct lc_error **err);
 int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t count);
+int cgroup_late_undo(struct cgroup_set *set);
 /* 1: frozen (or on the way) by an order to this very group, not to one above it; 0: not; -errno. */
 int cgroup_frozen(const struct cgroup_set *set);
 
