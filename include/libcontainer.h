@@ -117,7 +117,7 @@ LC_API int lc_process_guard(struct lc_process *process, struct lc_error **err);
  * cgroups, interfaces, pid and start files, record. *ret_status: 0..255, or 128+N after signal N. A failure to
  * remove something is an error, but *ret_status is set all the same. Since: 0.1 */
 LC_API int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err);
-/* After lc_process_wait() of a container started with LC_FINAL_STATS: the last word on it as a JSON object, with exit status,
+/* After lc_process_wait() of a container started with LC_FINAL_STATS, or LC_RECORD_END: the last word on it as a JSON object, with exit status,
  * memory (peak, limit, how often that was met, processes killed for it), CPU time, I/O and the peak of processes, taken when nobody
  * was in it any more; null is what no control group of it, or not this kernel, counts. Of a process that joined: what it has used
  * itself. The caller frees it. Errors: -EBUSY (not waited for), -ENODATA (not asked for). Since: 0.3 */

@@ -301,8 +301,10 @@ int lc_process_stats(const struct lc_process *process, char **ret_json, struct l
         text = final_json(&nowhere, process->status, &process->usage);
     else if (process->container.final != NULL)
         text = strdup(process->container.final);
+    else if (process->container.record.oci.final != NULL)
+        text = strdup(process->container.record.oci.final);
     else
-        return refuse(err, "stats", ENODATA, "nobody has asked for them: LC_FINAL_STATS");
+        return refuse(err, "stats", ENODATA, "nobody has asked for them: LC_FINAL_STATS, LC_RECORD_END");
     if (text == NULL)
         return refuse(err, "stats", ENOMEM, "no memory for the numbers");
     *ret_json = text;

@@ -1,11 +1,9 @@
-/* kill, pause, resume, update, the numbers and the processes of a container that lives: of a root directory, or of a state
- * root. */
+/* kill, pause, resume, update, the numbers and the processes of a container that lives, and the functions for one of a root
+ * directory; those for an id are in control-oci.c, so that a program without OCI containers is linked without their parser. */
 #include "final.h"
 #include "journal.h"
 
 #include <base/util.h>
-#include <cgroups/resctrl.h>
-#include <oci/oci.h>
 
 #include <signal.h>
 #include <string.h>
@@ -59,7 +57,7 @@ static int signal_all(const struct container *container, int signal, struct lc_e
                  : 0;
 }
 
-static int kill_target(
+int target_kill(
         struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err)
 {
     struct container container;
@@ -88,18 +86,12 @@ static int kill_target(
     return r;
 }
 
-int lc_container_kill(
-        struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err)
-{
-    return kill_target(runtime, id, signal, flags, err);
-}
-
 int lc_kill(const char *root, int signal, unsigned int flags, struct lc_error **err)
 {
-    return kill_target(NULL, root, signal, flags, err);
+    return target_kill(NULL, root, signal, flags, err);
 }
 
-static int freeze_target(struct lc_runtime *runtime, const char *id, bool frozen, struct lc_error **err)
+int target_freeze(struct lc_runtime *runtime, const char *id, bool frozen, struct lc_error **err)
 {
     const char *verb = frozen ? "pause" : "resume";
     struct container container;
@@ -120,67 +112,35 @@ static int freeze_target(struct lc_runtime *runtime, const char *id, bool frozen
     return r;
 }
 
-int lc_container_pause(struct lc_runtime *runtime, const char *id, struct lc_error **err)
-{
-    return freeze_target(runtime, id, true, err);
-}
-
-int lc_container_resume(struct lc_runtime *runtime, const char *id, struct lc_error **err)
-{
-    return freeze_target(runtime, id, false, err);
-}
-
 int lc_pause(const char *root, struct lc_error **err)
 {
-    return freeze_target(NULL, root, true, err);
+    return target_freeze(NULL, root, true, err);
 }
 
 int lc_resume(const char *root, struct lc_error **err)
 {
-    return freeze_target(NULL, root, false, err);
+    return target_freeze(NULL, root, false, err);
 }
 
-/* Which class of service the container is in stands in its configuration only. */
-static int update_rdt(struct container *container, const struct lc_update_options *options, bool apply,
+/* The "cgroups" of container.json. */
+static int parse_limits(const struct lc_update_options *options, struct arena *arena,
+        struct config_cgroups *ret, struct lc_error **err)
+{
+    return config_parse_limits(options->resources, strlen(options->resources),
+            options->name != NULL ? options->name : "resources", arena, ret, err);
+}
+
+static int no_rdt(struct container *container, const struct lc_update_options *options, bool apply,
         struct lc_error **err)
 {
-    struct lc_config *config = NULL;
-    int r = 0;
-
+    (void)container, (void)apply;
     if (options->l3_cache_schema == NULL && options->memory_bandwidth_schema == NULL)
         return 0;
-    if (!container->record.oci.present)
-        return refuse(err, "update", ENOTSUP, "classes of service are for containers of config.json");
-    r = oci_config(container, &config, err);
-    if (r < 0)
-        return r;
-    if (!config->oci.rdt.present)
-        r = error_raise(err,
-                &(struct error_site){ .stage = "update",
-                        .pointer = config->pointers->rdt,
-                        .errnum = EINVAL,
-                        .hint = "a container has to be made with linux.intelRdt for that" },
-                "the container is in no class of service of its own");
-    else if (apply)
-        r = resctrl_update(&config->oci.rdt, container->id, NULL, options->l3_cache_schema,
-                options->memory_bandwidth_schema, container->log, err);
-    lc_config_free(config);
-    return r;
+    return refuse(err, "update", ENOTSUP, "classes of service are for containers of config.json");
 }
 
-/* linux.resources, or the "cgroups" of container.json. */
-static int parse_limits(const struct container *container, const struct lc_update_options *options,
-        struct arena *arena, struct config_cgroups *ret, struct lc_error **err)
-{
-    const char *name = options->name != NULL ? options->name : "resources";
-    size_t length = strlen(options->resources);
-
-    if (container->record.oci.present)
-        return oci_parse_resources(options->resources, length, name, arena, ret, err);
-    return config_parse_limits(options->resources, length, name, arena, ret, err);
-}
-
-static int update(struct container *container, const struct lc_update_options *options, struct lc_error **err)
+static int update(struct container *container, const struct lc_update_options *options,
+        const struct update_kind *kind, struct lc_error **err)
 {
     struct config_cgroups cgroups = { .present = true, .oci = container->record.oci.present };
     struct arena arena = { 0 };
@@ -188,19 +148,19 @@ static int update(struct container *container, const struct lc_update_options *o
 
     if (container_status(container) == STATUS_STOPPED)
         return refuse(err, "update", EINVAL, "container not running");
-    r = update_rdt(container, options, false, err);
+    r = kind->rdt(container, options, false, err);
     if (r == 0 && options->resources != NULL)
-        r = parse_limits(container, options, &arena, &cgroups, err);
+        r = kind->parse(options, &arena, &cgroups, err);
     if (r == 0)
         r = cgroup_apply_update(&container->record.groups, &cgroups, container->log, err);
     if (r == 0)
-        r = update_rdt(container, options, true, err);
+        r = kind->rdt(container, options, true, err);
     arena_done(&arena);
     return r;
 }
 
-static int update_target(struct lc_runtime *runtime, const char *id, const struct lc_update_options *given,
-        struct lc_error **err)
+int target_update(struct lc_runtime *runtime, const char *id, const struct lc_update_options *given,
+        const struct update_kind *kind, struct lc_error **err)
 {
     struct lc_update_options options;
     struct container container;
@@ -210,25 +170,21 @@ static int update_target(struct lc_runtime *runtime, const char *id, const struc
         r = target_open(runtime, id, true, &container, "update", err);
     if (r < 0)
         return r;
-    r = update(&container, &options, err);
+    r = update(&container, &options, kind, err);
     if (r == 0)
         journal_write(&container, "update", NULL);
     container_close(&container);
     return r;
 }
 
-int lc_container_update(struct lc_runtime *runtime, const char *id, const struct lc_update_options *options,
-        struct lc_error **err)
-{
-    return update_target(runtime, id, options, err);
-}
-
 int lc_update(const char *root, const struct lc_update_options *options, struct lc_error **err)
 {
-    return update_target(NULL, root, options, err);
+    static const struct update_kind kind = { parse_limits, no_rdt };
+
+    return target_update(NULL, root, options, &kind, err);
 }
 
-static int stats_target(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
+int target_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
 {
     struct container container;
     struct buffer out = { 0 };
@@ -249,17 +205,12 @@ static int stats_target(struct lc_runtime *runtime, const char *id, char **ret_j
     return *ret_json != NULL ? 0 : refuse(err, "stats", ENOMEM, "no memory for the numbers");
 }
 
-int lc_container_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
-{
-    return stats_target(runtime, id, ret_json, err);
-}
-
 int lc_stats(const char *root, char **ret_json, struct lc_error **err)
 {
-    return stats_target(NULL, root, ret_json, err);
+    return target_stats(NULL, root, ret_json, err);
 }
 
-static int processes_target(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
+int target_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
         struct lc_error **err)
 {
     struct container container;
@@ -275,13 +226,7 @@ static int processes_target(struct lc_runtime *runtime, const char *id, pid_t **
     return r;
 }
 
-int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
-        struct lc_error **err)
-{
-    return processes_target(runtime, id, ret_pids, ret_count, err);
-}
-
 int lc_processes(const char *root, pid_t **ret_pids, size_t *ret_count, struct lc_error **err)
 {
-    return processes_target(NULL, root, ret_pids, ret_count, err);
+    return target_processes(NULL, root, ret_pids, ret_count, err);
 }

@@ -21,6 +21,23 @@ int root_look(struct container *container);
 /* All processes, also where no group holds them, by number. Caller frees. */
 int processes_find(const struct container *container, pid_t **ret_pids, size_t *ret_count);
 
+/* ---- control.c: `runtime` as above ---- */
+/* What is different about an update of either format: the limits as text, and classes of service. */
+struct update_kind {
+    int (*parse)(const struct lc_update_options *options, struct arena *arena, struct config_cgroups *ret,
+            struct lc_error **err);
+    int (*rdt)(struct container *container, const struct lc_update_options *options, bool apply,
+            struct lc_error **err);
+};
+int target_kill(
+        struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err);
+int target_freeze(struct lc_runtime *runtime, const char *id, bool frozen, struct lc_error **err);
+int target_update(struct lc_runtime *runtime, const char *id, const struct lc_update_options *given,
+        const struct update_kind *kind, struct lc_error **err);
+int target_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err);
+int target_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
+        struct lc_error **err);
+
 /* ---- freeze.c ---- */
 /* Returns when all have stopped, or go on. On failure they run. Locked. */
 int control_freeze(struct container *container, bool frozen, struct lc_error **err);

@@ -107,10 +107,10 @@ void final_explain(const struct container *container, bool first)
         buffer_text(&out, "which has no limit of its own: the host or a group above it ran out");
     if (facts.peak != CGROUP_UNKNOWN)
         buffer_printf(&out, "; the most it used were %" PRId64 " bytes", facts.peak);
-    buffer_printf(&out,
-            first ? "; its first process, pid %d, ended by SIGKILL"
-                  : "; the process that joined ended by SIGKILL, the first one, pid %d, lives",
-            (int)container->record.init.pid);
+    if (first)
+        buffer_printf(&out, "; its first process, pid %d, ended by SIGKILL", (int)container->record.init.pid);
+    else
+        buffer_text(&out, "; the process that joined ended by SIGKILL");
     text = buffer_take_text(&out);
     if (text != NULL)
         log_warning(container->log, "%s", text);

@@ -4,7 +4,6 @@
 #include <base/util.h>
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,19 +100,4 @@ void lc_runtime_free(struct lc_runtime *runtime)
         return;
     fd_close(&runtime->fd);
     free(runtime);
-}
-
-int refuse(struct lc_error **err, const char *stage, int errnum, const char *fmt, ...)
-{
-    CLEAN_FREE char *text = NULL;
-    va_list args;
-    int length;
-
-    va_start(args, fmt);
-    length = vasprintf(&text, fmt, args);
-    va_end(args);
-    if (length < 0)
-        text = NULL;
-    return error_raise(
-            err, &(struct error_site){ .stage = stage, .errnum = errnum }, "%s", text != NULL ? text : "");
 }

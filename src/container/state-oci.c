@@ -11,13 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char *status_name(enum status status)
-{
-    static const char *const names[STATUS_MAX_] = { "creating", "created", "running", "paused", "stopped" };
-
-    return names[status];
-}
-
 static void add_member(struct buffer *out, const char *name, const char *value)
 {
     buffer_printf(out, ",\n  \"%s\": ", name);

@@ -3,7 +3,6 @@
 #include "runtime.h"
 
 #include <base/util.h>
-#include <oci/oci.h>
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -14,7 +13,6 @@
 #include <sys/uio.h>
 
 #define STATE "state.json"
-#define CONFIG_MAX ((off_t)4 << 20)
 /* No read or write ever goes there: the byte is only a name for the lock of "created". */
 #define CREATED_BYTE ((off_t)1 << 40)
 #define OPEN_TRIES 50
@@ -226,52 +224,6 @@ int oci_open_locked(
     }
 }
 
-/* config.json as it was at create; the caller frees *ret_text. */
-static int read_config(const struct container *container, char **ret_text, struct lc_error **err)
-{
-    const struct record_oci *oci = &container->record.oci;
-    CLEAN_FREE char *text = NULL;
-    CLEAN_FD int fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    ssize_t got;
-
-    if (fd < 0)
-        return fail(err, "open", STATE, errno);
-    if (oci->config_length > (unsigned long long)CONFIG_MAX)
-        return fail(err, "read", STATE, EFBIG);
-    text = malloc(oci->config_length + 1);
-    got = text != NULL ? pread(fd, text, oci->config_length, (off_t)oci->config) : -1;
-    if (got != (ssize_t)oci->config_length)
-        return fail(err, "pread", STATE, text == NULL ? ENOMEM : got < 0 ? errno : EIO);
-    *ret_text = TAKE_POINTER(text);
-    return 0;
-}
-
-int oci_config(const struct container *container, struct lc_config **ret, struct lc_error **err)
-{
-    const struct record_oci *oci = &container->record.oci;
-    CLEAN_FREE char *text = NULL;
-    int r = read_config(container, &text, err);
-
-    return r < 0 ? r : oci_parse(text, oci->config_length, OCI_CONFIG_NAME, oci->bundle, ret, err);
-}
-
-int oci_config_join(const struct container *container, const char *process, const char *process_file,
-        struct lc_config **ret, struct lc_error **err)
-{
-    const struct oci_compiled compiled = oci_compiled(container->runtime_fd);
-    const struct record_oci *oci = &container->record.oci;
-    const struct oci_text given = { process, process != NULL ? strlen(process) : 0,
-        process_file != NULL ? process_file : "process.json" };
-    struct oci_text saved = { .length = oci->config_length, .file = OCI_CONFIG_NAME };
-    CLEAN_FREE char *text = NULL;
-    int r = read_config(container, &text, err);
-
-    if (r < 0)
-        return r;
-    saved.text = text;
-    return oci_parse_join(&saved, process != NULL ? &given : NULL, &compiled, oci->bundle, ret, err);
-}
-
 int created_lock(const struct container *container, struct lc_error **err)
 {
     struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = CREATED_BYTE, .l_len = 1 };
@@ -288,6 +240,13 @@ static bool is_waiting(const struct container *container)
     CLEAN_FD int fd = openat(container->state_fd, STATE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 
     return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+const char *status_name(enum status status)
+{
+    static const char *const names[STATUS_MAX_] = { "creating", "created", "running", "paused", "stopped" };
+
+    return names[status];
 }
 
 enum status oci_status(const struct container *container)

@@ -1,0 +1,77 @@
+/* kill, pause, resume, update, the numbers and the processes of a container with an id. */
+#include "control.h"
+
+#include <base/util.h>
+#include <cgroups/resctrl.h>
+#include <oci/oci.h>
+
+#include <string.h>
+
+/* Which class of service the container is in stands in its configuration only. */
+static int update_rdt(struct container *container, const struct lc_update_options *options, bool apply,
+        struct lc_error **err)
+{
+    struct lc_config *config = NULL;
+    int r = 0;
+
+    if (options->l3_cache_schema == NULL && options->memory_bandwidth_schema == NULL)
+        return 0;
+    r = oci_config(container, &config, err);
+    if (r < 0)
+        return r;
+    if (!config->oci.rdt.present)
+        r = error_raise(err,
+                &(struct error_site){ .stage = "update",
+                        .pointer = config->pointers->rdt,
+                        .errnum = EINVAL,
+                        .hint = "a container has to be made with linux.intelRdt for that" },
+                "the container is in no class of service of its own");
+    else if (apply)
+        r = resctrl_update(&config->oci.rdt, container->id, NULL, options->l3_cache_schema,
+                options->memory_bandwidth_schema, container->log, err);
+    lc_config_free(config);
+    return r;
+}
+
+/* linux.resources */
+static int parse_resources(const struct lc_update_options *options, struct arena *arena,
+        struct config_cgroups *ret, struct lc_error **err)
+{
+    return oci_parse_resources(options->resources, strlen(options->resources),
+            options->name != NULL ? options->name : "resources", arena, ret, err);
+}
+
+int lc_container_kill(
+        struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err)
+{
+    return target_kill(runtime, id, signal, flags, err);
+}
+
+int lc_container_pause(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+{
+    return target_freeze(runtime, id, true, err);
+}
+
+int lc_container_resume(struct lc_runtime *runtime, const char *id, struct lc_error **err)
+{
+    return target_freeze(runtime, id, false, err);
+}
+
+int lc_container_update(struct lc_runtime *runtime, const char *id, const struct lc_update_options *options,
+        struct lc_error **err)
+{
+    static const struct update_kind kind = { parse_resources, update_rdt };
+
+    return target_update(runtime, id, options, &kind, err);
+}
+
+int lc_container_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
+{
+    return target_stats(runtime, id, ret_json, err);
+}
+
+int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
+        struct lc_error **err)
+{
+    return target_processes(runtime, id, ret_pids, ret_count, err);
+}
