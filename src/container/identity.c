@@ -73,13 +73,23 @@ bool identity_runs(const struct identity *identity)
     return field != NULL && *field != 'Z' && *field != 'X';
 }
 
+/* To others the kernel shows 0. */
+static bool may_know(pid_t pid)
+{
+    char path[64], link[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+    return readlink(path, link, sizeof(link)) > 0;
+}
+
 int identity_status(const struct identity *identity)
 {
     enum { EXIT_CODE = 52 };
     unsigned long long code;
 
     if (identity_runs(identity) || !identity_alive(identity) ||
-            read_field(identity->pid, EXIT_CODE, &code) < 0 || !identity_alive(identity))
+            read_field(identity->pid, EXIT_CODE, &code) < 0 || (code == 0 && !may_know(identity->pid)) ||
+            !identity_alive(identity))
         return -1;
     return WIFSIGNALED((int)code) ? 128 + WTERMSIG((int)code) : WEXITSTATUS((int)code);
 }

@@ -336,10 +336,44 @@ static void not_a_record(void **state)
     }
 }
 
+/* How an OCI container ended; nothing of it before that, nor from a record of an older version. */
+static void last_word(void **state)
+{
+    struct container container, copy = { 0 };
+    CLEAN_FREE char *before = NULL, *text = NULL;
+
+    (void)state;
+    fill(&container);
+    container.record.oci = (struct record_oci){ .present = true,
+        .bundle = (char *)"/b",
+        .rootfs = (char *)"/b/rootfs",
+        .version = (char *)"1.3.0",
+        .created = "2026-01-01T00:00:00Z",
+        .complete = true,
+        .status = -1,
+        .config = 4096,
+        .config_length = 1 };
+    before = record_format(&container, NULL);
+    assert_null(strstr(before, "\"exit\""));
+    assert_null(strstr(before, "\"final\""));
+    assert_int_equal(record_parse(before, &copy.record), 0);
+    assert_int_equal(copy.record.oci.status, -1);
+    assert_null(copy.record.oci.final);
+    record_done(&copy.record);
+    container.record.oci.status = 137;
+    container.record.oci.final = (char *)"{\"memory\":{\"peak\":null}}";
+    text = record_format(&container, NULL);
+    assert_int_equal(record_parse(text, &copy.record), 0);
+    assert_int_equal(copy.record.oci.status, 137);
+    assert_string_equal(copy.record.oci.final, "{\"memory\":{\"peak\":null}}");
+    record_done(&copy.record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(last_word),
         cmocka_unit_test(state_text),
         cmocka_unit_test(empty_record),
         cmocka_unit_test(any_directory_name),

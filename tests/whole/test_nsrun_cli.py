@@ -577,6 +577,15 @@ def test_events_bad_interval(fake, interval):
     assert result.status == 1 and "interval" in result.message(), result
 
 
+def test_events_pressure(fake):
+    """A container that has ended already."""
+    with subprocess.Popen(["sleep", "0"], stdin=subprocess.DEVNULL) as container:
+        os.waitid(os.P_PID, container.pid, os.WEXITED | os.WNOWAIT)
+        result = fake("events", "--pressure=memory:some:1s/2s", "a", pid=container.pid)
+    assert result.status == 0 and result.call("lc_events_open") == {
+        "function": "lc_events_open", "id": "a", "pressure": "memory:some:1s/2s"}, result
+
+
 def test_events_until_the_end(fake):
     fifo = os.path.join(fake.directory, "oom")
     os.mkfifo(fifo)
