@@ -144,13 +144,27 @@ static void exit_line(struct lc_events *events, const char *time, const json_t *
     add_exit(events, time, text);
 }
 
+/* Its start may have been missed, or be in the journal as well. */
+static void take_living(struct lc_events *events)
+{
+    const struct identity *init = &events->container.record.init;
+    char data[32];
+
+    if (root_look(&events->container) != 0 || !identity_runs(init))
+        return;
+    (void)snprintf(data, sizeof(data), "{\"pid\":%d}", (int)init->pid);
+    events_add(events, "start", NULL, data);
+    (void)events_attach(events, NULL);
+}
+
 static void start_line(struct lc_events *events, const char *time, const char *data)
 {
-    events_add(events, "start", time, data);
-    if (events->attached)
+    /* Of an OCI container it is the second step of its life. */
+    if (events->attached && !events->oci)
         return;
+    events_add(events, "start", time, data);
     /* It may be gone again; its end is in the journal then. */
-    if (root_look(&events->container) == 0)
+    if (!events->attached && root_look(&events->container) == 0)
         (void)events_attach(events, NULL);
 }
 
@@ -209,9 +223,11 @@ static void look_at_journal(struct lc_events *events)
     while (read(events->fds[SOURCE_JOURNAL], drain, sizeof(drain)) > 0)
         ;
     read_lines(events);
-    /* The container before has taken it along: the next one writes into another. */
-    if (!events->attached && fstat(events->journal, &st) == 0 && st.st_nlink == 0 && !events->ended)
-        (void)events_open_journal(events, NULL);
+    /* Another watcher has taken it along: what comes is written into a new one. */
+    if (events->attached || events->ended || fstat(events->journal, &st) < 0 || st.st_nlink > 0)
+        return;
+    if (events_open_journal(events, NULL) == 0)
+        take_living(events);
 }
 
 /* ---- the end ---- */

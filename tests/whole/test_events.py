@@ -234,10 +234,10 @@ def test_nsrun_events_out_of_memory(bundle, watch):
 
 def test_nsrun_events_of_run(bundle, watch):
     """run deletes the container at once: its end is told all the same."""
-    bundle.script("sleep 1; exit 6")
-    run = bundle.launch("run")
-    bundle.wait_status("running")
+    bundle.script("echo ready; read x; exit 6")
+    run = bundle.launch("run", stdin=subprocess.PIPE).wait_output("ready")
     events = nsrun_watch(watch, bundle)
+    run.process.stdin.close()
     assert run.wait().status == 6
     events.end()
     assert events.types() == ["exit"] and events.events()[0]["data"]["status"] == 6
@@ -261,3 +261,17 @@ def test_paused_before_start(bundle):
     assert bundle.status() == "created"
     bundle.ok("start", bundle.name)
     bundle.delete("--force")
+
+
+def test_a_watcher_goes_while_another_waits(nsinit, box, watch):
+    """The first takes the journal along."""
+    box.write()
+    first = watch(nsinit, "--root", box.directory, "events")
+    second = watch(nsinit, "--root", box.directory, "events")
+    watching(box)
+    time.sleep(0.3)
+    first.process.send_signal(signal.SIGTERM)
+    first.process.wait(5)
+    assert box.sh("sleep 0.3; exit 8").status == 8
+    second.end()
+    assert second.types() == ["start", "exit"] and second.events()[1]["data"]["status"] == 8
