@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <base/util.h>
+#include <lcsys/rootless.h>
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -326,16 +327,6 @@ int device_rules_write_v1(const struct lc_config *config, const struct group_dir
     return r;
 }
 
-/* A user namespace's root may not say which devices are used, and need not: no node made in it can be opened. */
-bool cgroup_in_user_namespace(void)
-{
-    CLEAN_FREE char *text = NULL;
-    unsigned inside, outside, count;
-
-    return cgroup_read_text(AT_FDCWD, "/proc/self/uid_map", &text) == 0 &&
-           sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && count != UINT32_MAX;
-}
-
 int device_rules_apply(const struct walk *walk, int fd)
 {
     struct lc_error *own = NULL;
@@ -352,7 +343,8 @@ int device_rules_apply(const struct walk *walk, int fd)
         r = device_filter_attach(walk->config, &dir, !group->made || group->adopted);
     else
         r = device_rules_write_v1(walk->config, &dir);
-    if (r == -EPERM && cgroups->oci && cgroup_in_user_namespace()) {
+    /* A user namespace's root may not say which devices are used, and need not: no node made in it can be opened. */
+    if (r == -EPERM && cgroups->oci && sys_in_user_namespace()) {
         log_warning(walk->log, "no device rules in a user namespace");
         error_free(own);
         return 0;

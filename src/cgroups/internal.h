@@ -286,7 +286,6 @@ int device_rules_v1(const struct config_device_rule *rules, size_t count, device
 /* Does the list end in everything being allowed? Then no filter is needed. */
 bool device_rules_allow_all(const struct config_device_rule *rules, size_t count);
 /* Raises the error for what v1 cannot say. */
-bool cgroup_in_user_namespace(void);
 int device_rules_check_v1(const struct lc_config *config, struct lc_error **err);
 /* Whatever the group's version needs for the rules; nothing where it has no devices controller. */
 int device_rules_apply(const struct walk *walk, int fd);

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <base/util.h>
+#include <lcsys/rootless.h>
 
 #include <fcntl.h>
 #include <limits.h>
@@ -137,7 +138,7 @@ int systemd_plan(struct planner *planner, const char *id)
     if (unit == NULL)
         return plan_out_of_memory(planner->err);
     planner->set.unit = unit;
-    *unit = (struct cgroup_unit){ .user = unit_is_users(), .late_pids = -1 };
+    *unit = (struct cgroup_unit){ .user = sys_is_rootless(), .late_pids = -1 };
     r = name_unit(planner, id, unit, &below);
     if (r == 0)
         r = unit_properties_asked(planner->config, &properties, planner->err);

@@ -80,16 +80,6 @@ bool cgroup_has_systemd(void)
 }
 
 /* ---- where the bus is ---- */
-bool unit_is_users(void)
-{
-    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-
-    if (geteuid() != 0)
-        return true;
-    /* An engine without privileges, as root of its own user namespace; not a whole system in one, with its own root. */
-    return cgroup_in_user_namespace() && runtime != NULL && strcmp(runtime, "/run/user/0") != 0;
-}
-
 /* A path as part of an address. */
 static void add_path(struct buffer *out, const char *path)
 {

@@ -35,7 +35,5 @@ int unit_link_open(struct cgroup_unit *unit, const char *pointer, char **ret_roo
 int unit_link_ask(struct cgroup_unit *unit, const char *request, const char *pointer, char **ret_answer,
         struct lc_error **err);
 void unit_link_close(struct cgroup_unit *unit);
-/* Is the unit one of the user's own instance of systemd? */
-bool unit_is_users(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "runtime.h"
 
 #include <base/util.h>
+#include <lcsys/rootless.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@ static void default_root(char *path, size_t size)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-    if (geteuid() == 0)
+    if (!sys_is_rootless())
         (void)snprintf(path, size, "/run/nsrun");
     else if (runtime != NULL && runtime[0] == '/')
         (void)snprintf(path, size, "%s/nsrun", runtime);

@@ -4,6 +4,7 @@
 #include "runtime.h"
 
 #include <base/util.h>
+#include <lcsys/rootless.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static void state_path(char *path, size_t size)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-    if (geteuid() == 0)
+    if (!sys_is_rootless())
         (void)snprintf(path, size, "/run/nsinit");
     else if (runtime != NULL && runtime[0] == '/')
         (void)snprintf(path, size, "%s/nsinit", runtime);

@@ -352,7 +352,6 @@ def part_properties():
 
 
 def part_exists():
-    run("systemd-run", "--scope", "--unit", "test-taken.scope", "true")
     sleeper = subprocess.Popen(["systemd-run", "--scope", "--unit", "test-taken.scope", "sleep", "1000"], stderr=subprocess.DEVNULL)
     check("a unit of somebody else's", until(lambda: show("test-taken.scope", "ActiveState")["ActiveState"] == "active"))
     box = Box("taken")
@@ -455,7 +454,7 @@ def user_namespace():
         box.config["linux"][kind] = [{"containerID": 0, "hostID": 0, "size": 1}]
     box.save()
     log = box.dir / "log"
-    command = ["unshare", "-U", "-r", NSRUN, "--root", "/run/user/1000/rootless", "--systemd-cgroup"]
+    command = ["unshare", "-U", "-r", NSRUN, "--systemd-cgroup"]
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", "user": 1000,
                "group": 1000, "extra_groups": [], "env": USER_ENV, "timeout": 240, "check": False}
     done = subprocess.run([*command, "--log", log, "run", "-d", "--bundle", box.dir, box.id], **options)
