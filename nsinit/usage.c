@@ -3,21 +3,19 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* The number at the end of a path of names; -1: there is none. */
-static double number_at(const json_t *value, ...)
+/* The number at the end of a path of names, "memory/usage/limit"; -1: there is none. */
+static double number_at(const json_t *value, const char *path)
 {
-    va_list names;
-    const char *name;
+    char copy[64], *rest = copy, *name;
 
-    va_start(names, value);
-    while ((name = va_arg(names, const char *)) != NULL)
+    (void)snprintf(copy, sizeof(copy), "%s", path);
+    while ((name = strsep(&rest, "/")) != NULL)
         value = json_object_get(value, name);
-    va_end(names);
     return json_is_number(value) ? json_number_value(value) : -1;
 }
 
@@ -41,16 +39,16 @@ static void read_stats(const json_t *stats, struct usage *usage)
 {
     const json_t *io = json_object_get(json_object_get(stats, "blkio"), "ioServiceBytesRecursive");
 
-    usage->time = number_at(stats, "cpu", "usage", "total", NULL) / 1e9;
-    usage->memory = number_at(stats, "memory", "usage", "usage", NULL);
-    usage->limit = number_at(stats, "memory", "usage", "limit", NULL);
+    usage->time = number_at(stats, "cpu/usage/total") / 1e9;
+    usage->memory = number_at(stats, "memory/usage/usage");
+    usage->limit = number_at(stats, "memory/usage/limit");
     /* The kernel's "none" is as large as it can be. */
     if (usage->limit < 0 || usage->limit > 1e18)
         usage->limit = 0;
     usage->read = io != NULL ? sum_of(io, "Read") : -1;
     usage->written = io != NULL ? sum_of(io, "Write") : -1;
-    usage->processes = (long long)number_at(stats, "pids", "current", NULL);
-    usage->oom_kills = (long long)number_at(stats, "memory", "events", "killed", NULL);
+    usage->processes = (long long)number_at(stats, "pids/current");
+    usage->oom_kills = (long long)number_at(stats, "memory/events/killed");
 }
 
 static void compare(const struct usages *before, double now, struct usage *usage)

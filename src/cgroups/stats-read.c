@@ -85,7 +85,7 @@ void stats_words(struct stats *stats, const char *text)
         char name[64];
         size_t length = strcspn(line, " \n");
 
-        if (line[length] == ' ' && length < sizeof(name) && strncmp(line + length, " max", 4) != 0) {
+        if (length < sizeof(name) && line[length] == ' ' && strncmp(line + length, " max", 4) != 0) {
             memcpy(name, line, length);
             name[length] = '\0';
             stats_number(stats, name, strtoull(line + length, NULL, 10));

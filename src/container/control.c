@@ -60,7 +60,7 @@ static int signal_all(const struct container *container, int signal, struct lc_e
 int target_kill(
         struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err)
 {
-    struct container container;
+    struct container container = { .lock_fd = -EBADF };
     int r = options_flags(flags, LC_KILL_ALL, err);
 
     if (r == 0)

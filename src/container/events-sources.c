@@ -168,6 +168,13 @@ static void start_line(struct lc_events *events, const char *time, const char *d
         (void)events_attach(events, NULL);
 }
 
+/* Freezing is told by the kernel, where it can. */
+static bool is_told(const struct lc_events *events, const char *type)
+{
+    return strcmp(type, "exec") == 0 || strcmp(type, "update") == 0 ||
+           ((strcmp(type, "pause") == 0 || strcmp(type, "resume") == 0) && events->fds[SOURCE_FREEZER] < 0);
+}
+
 static void take_line(struct lc_events *events, const char *line)
 {
     json_t *object = json_loads(line, 0, NULL);
@@ -176,16 +183,14 @@ static void take_line(struct lc_events *events, const char *line)
     const json_t *data = json_object_get(object, "data");
     CLEAN_FREE char *text = data != NULL ? json_dumps(data, JSON_COMPACT) : NULL;
 
-    if (type == NULL || events->ended)
-        ;
-    else if (strcmp(type, "exit") == 0)
-        exit_line(events, time, data);
-    else if (strcmp(type, "start") == 0)
-        start_line(events, time, text);
-    else if (strcmp(type, "exec") == 0 || strcmp(type, "update") == 0)
-        events_add(events, type, time, text);
-    else if ((strcmp(type, "pause") == 0 || strcmp(type, "resume") == 0) && events->fds[SOURCE_FREEZER] < 0)
-        events_add(events, type, time, text);
+    if (type != NULL && !events->ended) {
+        if (strcmp(type, "exit") == 0)
+            exit_line(events, time, data);
+        else if (strcmp(type, "start") == 0)
+            start_line(events, time, text);
+        else if (is_told(events, type))
+            events_add(events, type, time, text);
+    }
     json_decref(object);
 }
 

@@ -84,16 +84,17 @@ static int scan(
     DIR *proc = opendir("/proc");
     struct dirent *entry;
     size_t count = 0;
-    int r = proc == NULL ? -errno : 0;
+    int r = 0;
 
+    if (proc == NULL)
+        return -errno;
     while (r == 0 && (entry = readdir(proc)) != NULL) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
         if (pid > 0 && belongs(container, pid, namespace))
             r = add(&pids, &count, pid);
     }
-    if (proc != NULL)
-        (void)closedir(proc);
+    (void)closedir(proc);
     if (r < 0)
         return r;
     if (count > 1)
