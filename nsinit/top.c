@@ -79,7 +79,9 @@ static int run(struct screen *screen)
 
 int command_top(const struct arguments *arguments)
 {
-    struct screen screen = { .live = isatty(0) != 0 && isatty(1) != 0, .rows = 24, .left = -1 };
+    struct screen screen = {
+        .live = isatty(0) != 0 && isatty(1) != 0 && arguments->count == NULL, .rows = 24, .left = -1
+    };
     int status;
 
     if (!units_seconds(arguments->delay != NULL ? arguments->delay : "1", &screen.delay_ms) ||

@@ -275,3 +275,20 @@ def test_a_watcher_goes_while_another_waits(nsinit, box, watch):
     assert box.sh("sleep 0.3; exit 8").status == 8
     second.end()
     assert second.types() == ["start", "exit"] and second.events()[1]["data"]["status"] == 8
+
+
+@pytest.mark.slow
+def test_the_journal_does_not_grow_for_ever(nsinit, limited, watch):
+    """It is made empty when it is long, and nobody who reads at once misses anything."""
+    limited.start()
+    events = watch(nsinit, "--root", limited.directory, "events")
+    watching(limited)
+    command = [nsinit, "--root", limited.directory, "update", "--pids-limit", "40"]
+    for _ in range(1400):
+        subprocess.run(command, check=True, timeout=10)
+    (journal,) = [name for name in leftovers.records() if name.endswith(".events")]
+    assert os.path.getsize(journal) < 66 * 1024
+    wait_until(lambda: len(events.lines()) == 1400, 10, "every event")
+    limited.nsinit_run("kill", "KILL")
+    events.end()
+    assert events.types() == ["update"] * 1400 + ["exit"]
