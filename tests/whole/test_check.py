@@ -80,6 +80,19 @@ def test_limits_one_by_one(box, group_parent):
     assert lines["start"] == (False, "the rehearsal ended at /cgroups/cpuset_cpus: see there")
 
 
+def test_lists_of_limits(box, group_parent):
+    """Each key of its own; the freezer's is only looked at."""
+    box.config["cgroups"] = {"parent": group_parent, "name": "x", "freezer": "THAWED", "cpu_quota": 20000, "cpu_burst": 100,
+                             "io_max": [{"device": "4000:0", "rbps": 5}], "rdma": {"none0": {"hca_handle": 1}},
+                             "hugetlb": {"3MB": 0}, "unified": {"nothing.at_all": "1"}}
+    lines = check(box)
+    for key in ("freezer", "cpu_quota", "cpu_burst"):
+        assert lines["/cgroups/" + key][0], lines
+    for key in ("io_max/0/rbps", "rdma/none0", "hugetlb/3MB", "unified/nothing.at_all"):
+        assert not lines["/cgroups/" + key][0], lines
+    assert not lines["start"][0]
+
+
 def test_group_in_use(box, make_container, group_parent):
     """By this very container: fine. By another one: refused."""
     box.config["cgroups"] = {"parent": group_parent, "name": "x", "pids_limit": 100}

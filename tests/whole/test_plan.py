@@ -95,6 +95,14 @@ def test_plan_shows_the_cgroups(box, group_parent):
     box.config["cgroups"] = {"parent": group_parent, "name": "x", "memory": 64 << 20, "pids_limit": 77}
     text = plan(box, "/bin/true")
     assert f"{group_parent}/x" in text and str(64 << 20) in text and "77" in text, text
+    box.config["cgroups"] = {"cpu_quota": 20000, "cpu_burst": 100, "io_weight": 500, "hugetlb": {"2MB": 2097152},
+                             "io_max": [{"device": "254:0", "wiops": 5}], "rdma": {"mlx": {"hca_object": 2}},
+                             "unified": {"memory.high": "1"}}
+    text = plan(box, "/bin/true")
+    for line in ("cpu_burst = 100  [/cgroups/cpu_burst]", "io_weight = 500  [/cgroups/io_weight]",
+                 "io_max wiops of 254:0 = 5  [/cgroups/io_max/0/wiops]", "hugetlb 2MB = 2097152  [/cgroups/hugetlb/2MB]",
+                 "rdma mlx hca_object=2  [/cgroups/rdma/mlx]", "memory.high = 1  [/cgroups/unified/memory.high]"):
+        assert f"host  cgroup-limit {line}\n" in text, text
 
 
 def test_plan_has_no_side_effect(box, group_parent):
