@@ -67,7 +67,7 @@ lint: ## clang-format, clang-tidy, cppcheck, lengths of functions and files
 
 format: ## let clang-format rewrite all C files
 	@scripts/setup --check lint
-	find src cli nsinit nsrun include tests bench -name '*.[ch]' -exec clang-format -i {} +
+	find src systemd cli nsinit nsrun include tests bench -name '*.[ch]' -exec clang-format -i {} +
 
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

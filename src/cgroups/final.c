@@ -55,14 +55,17 @@ void cgroup_memory_facts(const struct cgroup_set *set, struct cgroup_memory_fact
     bool v2 = group != NULL && group->v2;
 
     *ret = (struct cgroup_memory_facts){ UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
-    if (group == NULL || cgroup_read_file(group, v2 ? "memory.events" : "memory.oom_control", &events) < 0)
+    if (group == NULL)
+        return;
+    /* systemd may remove an empty unit meanwhile: what the events are explained by is read before them. */
+    ret->peak = number_in(group, v2 ? "memory.peak" : "memory.max_usage_in_bytes");
+    ret->limit = limit_in(group, v2 ? "memory.max" : "memory.limit_in_bytes");
+    ret->swap_peak = v2 ? number_in(group, "memory.swap.peak") : UNKNOWN;
+    if (cgroup_read_file(group, v2 ? "memory.events" : "memory.oom_control", &events) < 0)
         return;
     ret->oom_kill = cgroup_word_number(events, "oom_kill");
     ret->oom = v2 ? cgroup_word_number(events, "oom") : UNKNOWN;
     ret->max = v2 ? cgroup_word_number(events, "max") : times_met(group);
-    ret->peak = number_in(group, v2 ? "memory.peak" : "memory.max_usage_in_bytes");
-    ret->limit = limit_in(group, v2 ? "memory.max" : "memory.limit_in_bytes");
-    ret->swap_peak = v2 ? number_in(group, "memory.swap.peak") : UNKNOWN;
 }
 
 static const struct cgroup_group *time_group(const struct cgroup_set *set)
