@@ -89,6 +89,11 @@ def test_a_whole_life(nsinit, limited, watch):
     assert "signal" not in found[-1]["data"]
 
 
+def once(types):
+    """Without repetitions of "oom": the kernel may find memory out again while whom it killed is still ending."""
+    return [kind for i, kind in enumerate(types) if kind != "oom" or "oom" not in types[:i]]
+
+
 def test_out_of_memory(nsinit, limited, watch):
     run = limited.start("echo ready; read x; exec tail /dev/zero", stdin=subprocess.PIPE)
     events = watch(nsinit, "--root", limited.directory, "events")
@@ -96,9 +101,9 @@ def test_out_of_memory(nsinit, limited, watch):
     run.process.stdin.close()
     assert run.wait().status == 137
     events.end()
-    assert events.types() == ["oom", "oom_kill", "exit"]
-    assert events.events()[1]["data"] == {"killed": 1}
-    last = events.events()[2]["data"]
+    assert once(events.types()) == ["oom", "oom_kill", "exit"]
+    assert [event["data"] for event in events.events() if event["type"] == "oom_kill"] == [{"killed": 1}]
+    last = events.events()[-1]["data"]
     assert last["status"] == 137 and last["signal"] == 9 and last["final"]["memory"]["events"]["oom_kill"] == 1
 
 
@@ -226,7 +231,7 @@ def test_nsrun_events_out_of_memory(bundle, watch):
     events = nsrun_watch(watch, bundle, "--interval", "100ms")
     bundle.ok("start", bundle.name)
     events.end()
-    assert events.types() == ["start", "oom", "oom_kill", "exit"]
+    assert once(events.types()) == ["start", "oom", "oom_kill", "exit"]
     assert f'{{"type":"oom","id":"{bundle.name}"}}' in events.lines()
     assert any(event["type"] == "stats" for event in events.events())
     bundle.delete()
