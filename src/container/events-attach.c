@@ -62,7 +62,7 @@ static int watch_kernel(struct lc_events *events, int fd, enum source source)
     return fd < 0 ? 0 : events_watch(events, fd, file ? EPOLLPRI : EPOLLIN, source);
 }
 
-static int open_trigger(const struct lc_events *events, struct trigger *trigger, struct lc_error **err)
+static int open_trigger(struct lc_events *events, struct trigger *trigger, struct lc_error **err)
 {
     char *const colon = strchr(trigger->name, ':');
     char text[64], kind[8];
@@ -77,7 +77,7 @@ static int open_trigger(const struct lc_events *events, struct trigger *trigger,
     if (trigger->wake_fd >= 0)
         trigger->fact_fd = cgroup_pressure_fd(&events->container.record.groups, trigger->file, text);
     if (trigger->wake_fd >= 0 && trigger->fact_fd >= 0)
-        return events_watch((struct lc_events *)events, trigger->wake_fd, EPOLLPRI, SOURCE_PRESSURE);
+        return events_watch(events, trigger->wake_fd, EPOLLPRI, SOURCE_PRESSURE);
     return error_raise(err,
             &(struct error_site){ .stage = "events",
                     .op = "pressure",

@@ -118,19 +118,21 @@ void final_explain(const struct container *container, bool first)
 
 void final_blame(const struct container *container, struct lc_error *err)
 {
+    const struct lc_error *last = err != NULL ? error_last(err) : NULL;
+    const char *status = last != NULL ? strstr(error_text(last), "with status ") : NULL;
     struct cgroup_memory_facts facts;
     char hint[160];
 
-    /* It ended without a word. */
-    if (err == NULL || error_site(error_last(err))->errnum != EPIPE)
+    /* It ended without a word, and not by itself. */
+    if (last == NULL || error_site(last)->errnum != EPIPE ||
+            (status != NULL && strcmp(status, "with status 137") != 0))
         return;
     cgroup_memory_facts(&container->record.groups, &facts);
     if (facts.oom_kill <= 0)
         return;
     if (facts.limit != CGROUP_UNKNOWN)
         (void)snprintf(hint, sizeof(hint),
-                "out of memory: the limit of %" PRId64 " bytes is too small for the start itself",
-                facts.limit);
+                "out of memory: the limit of %" PRId64 " bytes is too small for this start", facts.limit);
     else
         (void)snprintf(hint, sizeof(hint), "out of memory: the host or a group above has none left");
     error_add(err, &(struct error_site){ .pointer = limit_key(container), .hint = hint });
