@@ -45,6 +45,7 @@ def pids(box):
 
 def test_ps_has_all_processes(shape):
     shape.start("sleep 1000 & sleep 1001 & echo ready; wait")
+    wait_until(lambda: [proc.command_line(pid) for pid in pids(shape)].count("sleep 1001") == 1, 5, "the second program")
     found = pids(shape)
     assert len(found) == 3 and found[0] == shape.live_pid(), found
     result = shape.nsinit_run("ps")
