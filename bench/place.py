@@ -36,7 +36,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="build directory (nsinit is BUILD/nsinit/nsinit)")
     parser.add_argument("--rounds", type=int, default=60, help="measured rounds (default 60)")
-    parser.add_argument("--only", default="", help="only rows whose name begins like this")
+    parser.add_argument("--only", nargs="*", default=[""], help="only rows whose name begins like one of these")
     return parser.parse_args()
 
 
@@ -124,7 +124,7 @@ def main():
         machine.build_programs(os.path.join(directory, "programs"))
         bundle = oci.make_bundle(directory, "once", ["true"])
         rows = {**nsinit_rows(directory, build, parent), **oci_rows(directory, build, bundle)}
-        rows = {name: row for name, row in rows.items() if name.startswith(given.only)}
+        rows = {name: row for name, row in rows.items() if name.startswith(tuple(given.only))}
         show(measure(os.path.join(directory, "programs/spawn"), rows, given.rounds))
     except machine.BenchError as problem:
         print(problem, file=sys.stderr)
