@@ -118,6 +118,7 @@ struct planner {
     struct layout layout;
     struct cgroup_set set;
     char *below; /* "/parent/name", normalised */
+    char *base;  /* what a user begins below, where that is not his own group */
     struct lc_error **err;
 };
 

@@ -14,6 +14,7 @@ static void planner_done(struct planner *planner)
     layout_done(&planner->layout);
     cgroup_set_done(&planner->set);
     free(planner->below);
+    free(planner->base);
 }
 
 void cgroup_set_done(struct cgroup_set *set)
@@ -216,12 +217,27 @@ static int plan_v1(struct planner *planner, uint32_t *needed)
     return 0;
 }
 
-/* Root works from the top of what is mounted; a user only below the group that was handed to him. */
-static const char *v2_base(const struct planner *planner)
+/* Root works from the top of what is mounted; a user only below the group that was handed to him. That has a process in it:
+ * the caller. So it cannot hand controllers down, but the one above can, where that was handed to the user too. */
+static const char *v2_base(struct planner *planner, const char *mount, bool controllers)
 {
-    if (geteuid() == 0 || strcmp(planner->layout.v2_path, "/") == 0)
+    CLEAN_FREE char *above = NULL, *entry = NULL;
+    const char *own = planner->layout.v2_path;
+
+    if (geteuid() == 0 || strcmp(own, "/") == 0)
         return "";
-    return planner->layout.v2_path;
+    if (!controllers || strrchr(own, '/') == own)
+        return own;
+    above = strndup(own, (size_t)(strrchr(own, '/') - own));
+    if (above == NULL || asprintf(&entry, "%s%s/cgroup.procs", mount, above) < 0) {
+        entry = NULL;
+        return own;
+    }
+    if (access(entry, W_OK) < 0)
+        return own;
+    free(planner->base);
+    planner->base = TAKE_POINTER(above);
+    return planner->base;
 }
 
 int plan_v2_controllers(const char *mount, const char *base, uint32_t *ret_controllers)
@@ -248,7 +264,7 @@ static int plan_v2(struct planner *planner, uint32_t needed)
 
     if (planner->layout.v2_path == NULL || layout_mount_v2(&mount) < 0)
         return plan_refuse(planner, first_bit(needed), "is in no cgroup hierarchy that is mounted here");
-    base = v2_base(planner);
+    base = v2_base(planner, mount, real != 0);
     r = plan_add_group(planner, mount, base, true, needed);
     if (r < 0 || real == 0)
         return r;
@@ -270,7 +286,7 @@ static int plan_tracking(struct planner *planner)
     char *mount;
 
     if (planner->layout.v2_path != NULL && layout_mount_v2(&mount) == 0)
-        return plan_add_group(planner, mount, v2_base(planner), true, 0);
+        return plan_add_group(planner, mount, v2_base(planner, mount, false), true, 0);
     for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
         for (size_t j = 0; j < planner->layout.n_v1; j++) {
             const struct layout_hierarchy *hierarchy = &planner->layout.v1[j];
@@ -408,7 +424,7 @@ static int plan_unified(struct planner *planner)
     bool v2;
 
     v2 = planner->layout.v2_path != NULL && layout_mount_v2(&mount) == 0 &&
-         plan_v2_controllers(mount, v2_base(planner), &offered) == 0;
+         plan_v2_controllers(mount, v2_base(planner, mount, true), &offered) == 0;
     return unified_check_offered(planner, v2, offered);
 }
 
