@@ -1,0 +1,145 @@
+/* One process that makes, starts, kills and deletes containers through the library, again and again: it grows by no descriptor, no
+ * memory and no zombie. LC_STRESS=full: 10,000 times. As root only. */
+#include "unit.h"
+
+#include <libcontainer.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WARM_UP 20
+
+static char directory[] = "/tmp/test-long-lived-XXXXXX";
+
+static size_t open_descriptors(void)
+{
+    DIR *list = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    assert_non_null(list);
+    while (readdir(list) != NULL)
+        count++;
+    (void)closedir(list);
+    return count;
+}
+
+static long resident_kib(void)
+{
+    long pages = 0, ignored = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld %ld", &ignored, &pages), 2);
+    (void)fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void must(int r, struct lc_error *err, const char *what)
+{
+    if (r < 0)
+        fail_msg("%s: %s", what, lc_error_format(err));
+}
+
+static void cycle(struct lc_runtime *runtime, const struct lc_config *config)
+{
+    struct lc_create_options options = { .size = sizeof(options), .stdio = { -1, -1, -1 } };
+    struct lc_error *err = NULL;
+    char *state = NULL;
+
+    must(lc_container_create(runtime, "c", config, &options, &err), err, "create");
+    must(lc_container_start(runtime, "c", &err), err, "start");
+    must(lc_container_state(runtime, "c", &state, &err), err, "state");
+    free(state);
+    must(lc_container_kill(runtime, "c", SIGKILL, 0, &err), err, "kill");
+    /* A failure must not leave anything either. */
+    assert_true(lc_container_create(runtime, "c", config, &options, &err) < 0);
+    lc_error_free(err);
+    err = NULL;
+    must(lc_container_delete(runtime, "c", LC_DELETE_FORCE, &err), err, "delete");
+    /* The processes are the caller's children, and his to reap. */
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+}
+
+static void test_nothing_grows(void **state)
+{
+    const char *stress = getenv("LC_STRESS");
+    int cycles = stress != NULL && strcmp(stress, "full") == 0 ? 10000 : 100;
+    char root[64];
+    struct lc_runtime_options options = { .size = sizeof(options), .root = root };
+    struct lc_runtime *runtime = NULL;
+    struct lc_config *config = NULL;
+    struct lc_error *err = NULL;
+    size_t descriptors = 0;
+    long memory = 0;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    (void)snprintf(root, sizeof(root), "%s/state", directory);
+    must(lc_config_load_bundle(directory, &config, &err), err, "config");
+    must(lc_runtime_open(&options, &runtime, &err), err, "runtime");
+    for (int i = 0; i < cycles + WARM_UP; i++) {
+        if (i == WARM_UP) {
+            descriptors = open_descriptors();
+            memory = resident_kib();
+        }
+        cycle(runtime, config);
+    }
+    assert_int_equal(open_descriptors(), descriptors);
+    print_message("resident: %ld KiB, then %ld KiB\n", memory, resident_kib());
+#ifndef __SANITIZE_ADDRESS__
+    assert_true(resident_kib() <= memory + 256);
+#endif
+    assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+    lc_config_free(config);
+    lc_runtime_free(runtime);
+}
+
+static int make_bundle(void **state)
+{
+    char command[512];
+
+    (void)state;
+    if (mkdtemp(directory) == NULL)
+        return -1;
+    (void)snprintf(command, sizeof(command),
+            "chmod 755 %s && mkdir -p %s/rootfs/bin %s/rootfs/proc && cp /bin/busybox %s/rootfs/bin/busybox "
+            "&& "
+            "cat >%s/config.json",
+            directory, directory, directory, directory, directory);
+    FILE *out = popen(command, "we");
+    if (out == NULL)
+        return -1;
+    (void)fputs(
+            "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"user\":{\"uid\":0,"
+            "\"gid\":0},"
+            "\"cwd\":\"/\",\"args\":[\"/bin/busybox\",\"sleep\",\"1000\"]},\"mounts\":[{\"destination\":\"/"
+            "proc\","
+            "\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":"
+            "\"mount\"}]}}",
+            out);
+    return pclose(out) == 0 ? 0 : -1;
+}
+
+static int remove_bundle(void **state)
+{
+    char command[128];
+
+    (void)state;
+    (void)snprintf(command, sizeof(command), "rm -rf --one-file-system %s", directory);
+    return system(command) == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_grows),
+    };
+
+    return cmocka_run_group_tests(tests, make_bundle, remove_bundle);
+}
