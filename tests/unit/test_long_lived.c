@@ -13,6 +13,7 @@
 
 #define WARM_UP 20
 
+static char id[32];
 static char directory[] = "/tmp/test-long-lived-XXXXXX";
 
 static size_t open_descriptors(void)
@@ -50,16 +51,16 @@ static void cycle(struct lc_runtime *runtime, const struct lc_config *config)
     struct lc_error *err = NULL;
     char *state = NULL;
 
-    must(lc_container_create(runtime, "c", config, &options, &err), err, "create");
-    must(lc_container_start(runtime, "c", &err), err, "start");
-    must(lc_container_state(runtime, "c", &state, &err), err, "state");
+    must(lc_container_create(runtime, id, config, &options, &err), err, "create");
+    must(lc_container_start(runtime, id, &err), err, "start");
+    must(lc_container_state(runtime, id, &state, &err), err, "state");
     free(state);
-    must(lc_container_kill(runtime, "c", SIGKILL, 0, &err), err, "kill");
+    must(lc_container_kill(runtime, id, SIGKILL, 0, &err), err, "kill");
     /* A failure must not leave anything either. */
-    assert_true(lc_container_create(runtime, "c", config, &options, &err) < 0);
+    assert_true(lc_container_create(runtime, id, config, &options, &err) < 0);
     lc_error_free(err);
     err = NULL;
-    must(lc_container_delete(runtime, "c", LC_DELETE_FORCE, &err), err, "delete");
+    must(lc_container_delete(runtime, id, LC_DELETE_FORCE, &err), err, "delete");
     /* The processes are the caller's children, and his to reap. */
     while (waitpid(-1, NULL, WNOHANG) > 0)
         continue;
@@ -105,6 +106,7 @@ static int make_bundle(void **state)
     char command[512];
 
     (void)state;
+    (void)snprintf(id, sizeof(id), "lc-long-lived-%d", (int)getpid());
     if (mkdtemp(directory) == NULL)
         return -1;
     (void)snprintf(command, sizeof(command),
