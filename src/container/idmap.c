@@ -29,6 +29,10 @@ static int write_map(pid_t pid, const char *name, const char *text, size_t lengt
                     .errnum = put < 0 ? errno : EIO,
                     .hint = put < 0 && errno == EPERM
                                     ? "an ordinary user can only map his own id, one entry of size 1"
+                            : put < 0 && errno == EINVAL && length >= (size_t)sysconf(_SC_PAGESIZE)
+                                    ? "the kernel takes a map of less than one page of text: fewer entries, "
+                                      "or shorter "
+                                      "numbers"
                                     : NULL },
             NULL);
 }
