@@ -47,18 +47,20 @@ void buffer_text(struct buffer *buffer, const char *text)
 
 void buffer_printf(struct buffer *buffer, const char *fmt, ...)
 {
+    const size_t usual = 127; /* most are shorter, and then need not be measured first */
     va_list args, again;
-    int length;
+    int length = -1;
 
     va_start(args, fmt);
     va_copy(again, args);
-    length = vsnprintf(NULL, 0, fmt, args);
-    if (length < 0)
-        buffer->failed = true;
-    else if (buffer_reserve(buffer, (size_t)length)) {
-        (void)vsnprintf(buffer->data + buffer->length, (size_t)length + 1, fmt, again);
-        buffer->length += (size_t)length;
+    if (buffer_reserve(buffer, usual)) {
+        length = vsnprintf(buffer->data + buffer->length, usual + 1, fmt, args);
+        buffer->failed = length < 0;
     }
+    if (length > (int)usual && buffer_reserve(buffer, (size_t)length))
+        (void)vsnprintf(buffer->data + buffer->length, (size_t)length + 1, fmt, again);
+    if (!buffer->failed)
+        buffer->length += (size_t)length;
     va_end(again);
     va_end(args);
 }

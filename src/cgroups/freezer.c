@@ -23,21 +23,35 @@ int cgroup_group_frozen(const struct cgroup_group *group)
     return r < 0 ? r : text[0] == '1';
 }
 
-/* v1 where the host has it, as everybody looks there; the core of v2 has its own. NULL: neither. */
-static const struct cgroup_group *look(const struct cgroup_set *set, int *ret_frozen)
+/* By the usual name of the mount: where it is that, the others need not be asked. */
+static bool is_usual(const struct cgroup_group *group)
+{
+    const char *slash = strrchr(group->mount, '/');
+
+    return !group->v2 && slash != NULL && strcmp(slash, "/freezer") == 0;
+}
+
+/* v1 where the host has it, as everybody looks there; the core of v2 has its own. NULL: neither. *ret_frozen: is it? */
+static const struct cgroup_group *find_freezer(const struct cgroup_set *set, int *ret_frozen)
 {
     const struct cgroup_group *found = NULL;
 
-    *ret_frozen = 0;
     for (size_t i = 0; i < set->count; i++) {
-        int frozen = found == NULL || !set->groups[i].v2 ? cgroup_group_frozen(&set->groups[i]) : -ENOENT;
+        int frozen = is_usual(&set->groups[i]) ? cgroup_group_frozen(&set->groups[i]) : -ENOENT;
+
+        if (frozen >= 0) {
+            *ret_frozen = frozen;
+            return &set->groups[i];
+        }
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        const struct cgroup_group *group = &set->groups[i];
+        int frozen = found == NULL || !group->v2 ? cgroup_group_frozen(group) : -ENOENT;
 
         if (frozen < 0)
             continue;
-        found = &set->groups[i];
         *ret_frozen = frozen;
-        if (!found->v2)
-            break;
+        found = group;
     }
     return found;
 }
@@ -46,7 +60,7 @@ const struct cgroup_group *cgroup_freezer_group(const struct cgroup_set *set)
 {
     int frozen;
 
-    return look(set, &frozen);
+    return find_freezer(set, &frozen);
 }
 
 bool cgroup_can_freeze(const struct cgroup_set *set)
@@ -56,10 +70,9 @@ bool cgroup_can_freeze(const struct cgroup_set *set)
 
 int cgroup_frozen(const struct cgroup_set *set)
 {
-    int frozen;
+    int frozen = 0;
 
-    (void)look(set, &frozen);
-    return frozen;
+    return find_freezer(set, &frozen) == NULL ? 0 : frozen;
 }
 
 static int write_state(const struct cgroup_group *group, bool frozen)

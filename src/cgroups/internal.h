@@ -36,6 +36,7 @@ void layout_done(struct layout *layout);
 /* The mount point of a hierarchy; -ENOENT when it is not mounted anywhere. Caller frees. */
 int layout_mount_v1(const struct layout_hierarchy *hierarchy, char **ret_mount);
 int layout_mount_v2(char **ret_mount);
+int layout_mount_v2_usual(char **ret_mount); /* without a search in mountinfo */
 /* Of any file system, by mountinfo. */
 int layout_mount_type(const char *type, char **ret_mount);
 /* The first mount in a mountinfo text with this file system type and (unless NULL) this super block option.

@@ -255,13 +255,17 @@ int layout_mount_v1(const struct layout_hierarchy *hierarchy, char **ret_mount)
     return option == NULL ? -ENOMEM : search_mountinfo("cgroup", option, ret_mount);
 }
 
+int layout_mount_v2_usual(char **ret_mount)
+{
+    int r = try_usual("", 0, CGROUP2_SUPER_MAGIC, ret_mount);
+
+    return r == -ENOENT ? try_usual("unified", strlen("unified"), CGROUP2_SUPER_MAGIC, ret_mount) : r;
+}
+
 int layout_mount_v2(char **ret_mount)
 {
-    int r;
+    int r = layout_mount_v2_usual(ret_mount);
 
-    r = try_usual("", 0, CGROUP2_SUPER_MAGIC, ret_mount);
-    if (r == -ENOENT)
-        r = try_usual("unified", strlen("unified"), CGROUP2_SUPER_MAGIC, ret_mount);
     return r == -ENOENT ? search_mountinfo("cgroup2", NULL, ret_mount) : r;
 }
 

@@ -115,6 +115,16 @@ static char *v2_base(const struct planner *planner, const char *mount, bool cont
     return base;
 }
 
+/* Where v1 has all that is asked for, a place to search for is not worth the search: mountinfo is long. */
+static int mount_v2(const struct planner *planner, uint32_t needed, char **ret_mount)
+{
+    bool asked = needed != 0 || planner->set.count == 0 || planner->config->cgroups.n_unified > 0;
+
+    if (planner->layout.v2_path == NULL)
+        return -ENOENT;
+    return asked ? layout_mount_v2(ret_mount) : layout_mount_v2_usual(ret_mount);
+}
+
 static int place_v2(struct planner *planner, uint32_t needed)
 {
     const struct config_cgroups *cgroups = &planner->config->cgroups;
@@ -123,7 +133,7 @@ static int place_v2(struct planner *planner, uint32_t needed)
     CLEAN_FREE char *mount = NULL, *base = NULL;
     int r = 0;
 
-    if (planner->layout.v2_path == NULL || layout_mount_v2(&mount) < 0) {
+    if (mount_v2(planner, needed, &mount) < 0) {
         r = unified_check_offered(planner, false, 0);
         if (r < 0)
             return r;

@@ -4,10 +4,13 @@
 #include <lcsys/syscalls.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+
+enum { START_TIME = 22, EXIT_CODE = 52 };
 
 char *process_stat(pid_t pid, char *text, size_t size)
 {
@@ -26,11 +29,13 @@ char *process_stat(pid_t pid, char *text, size_t size)
     return field != NULL && field[1] == ' ' ? field + 2 : NULL;
 }
 
-/* Number `wanted` of the fields of /proc/PID/stat. */
-static int read_field(pid_t pid, int wanted, unsigned long long *ret)
+/* The state, and number `wanted` of the fields of /proc/PID/stat. */
+static int read_field(pid_t pid, int wanted, char *ret_state, unsigned long long *ret)
 {
     char text[1024], *field = process_stat(pid, text, sizeof(text));
 
+    if (field != NULL)
+        *ret_state = *field;
     for (int number = 3; field != NULL && number < wanted; number++) {
         field = strchr(field, ' ');
         field += field != NULL;
@@ -44,7 +49,8 @@ static int read_field(pid_t pid, int wanted, unsigned long long *ret)
 int identity_read(pid_t pid, struct identity *ret)
 {
     unsigned long long start;
-    int r = read_field(pid, 22, &start);
+    char state;
+    int r = read_field(pid, START_TIME, &state, &start);
 
     if (r == 0)
         *ret = (struct identity){ pid, start };
@@ -53,9 +59,13 @@ int identity_read(pid_t pid, struct identity *ret)
 
 uint32_t signals_ignored(void)
 {
-    unsigned long long ignored;
+    uint32_t ignored = 0;
+    struct sigaction action;
 
-    return read_field(getpid(), 33, &ignored) == 0 ? (uint32_t)ignored : 0;
+    for (int number = 1; number < 32; number++)
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            ignored |= UINT32_C(1) << (number - 1);
+    return ignored;
 }
 
 bool identity_alive(const struct identity *identity)
@@ -67,10 +77,11 @@ bool identity_alive(const struct identity *identity)
 
 bool identity_runs(const struct identity *identity)
 {
-    char text[1024],
-            *field = identity_alive(identity) ? process_stat(identity->pid, text, sizeof(text)) : NULL;
+    unsigned long long start;
+    char state;
 
-    return field != NULL && *field != 'Z' && *field != 'X';
+    return identity->pid > 0 && read_field(identity->pid, START_TIME, &state, &start) == 0 &&
+           start == identity->start && state != 'Z' && state != 'X';
 }
 
 /* To others the kernel shows 0. */
@@ -84,12 +95,12 @@ static bool may_know(pid_t pid)
 
 int identity_status(const struct identity *identity)
 {
-    enum { EXIT_CODE = 52 };
     unsigned long long code;
+    char state;
 
     if (identity_runs(identity) || !identity_alive(identity) ||
-            read_field(identity->pid, EXIT_CODE, &code) < 0 || (code == 0 && !may_know(identity->pid)) ||
-            !identity_alive(identity))
+            read_field(identity->pid, EXIT_CODE, &state, &code) < 0 ||
+            (code == 0 && !may_know(identity->pid)) || !identity_alive(identity))
         return -1;
     return WIFSIGNALED((int)code) ? 128 + WTERMSIG((int)code) : WEXITSTATUS((int)code);
 }
