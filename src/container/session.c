@@ -328,43 +328,48 @@ int session_unshared(struct session *session, unsigned int count, struct lc_erro
     return r;
 }
 
-static int place(struct session *session, int r, struct lc_error **err)
+/* The child enters the groups by itself. Closes the descriptors; -1 among them: nothing to enter. */
+static int place(struct session *session, int *fds, size_t count, struct lc_error **err)
 {
     struct wire_message message = { .type = WIRE_PLACED, .op = signals_ignored() };
+    int given[WIRE_DESCRIPTORS_MAX], r;
+    size_t n = 0;
 
-    if (r == 0)
-        r = wire_send(session->socket, &message, -1);
+    for (size_t i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            given[n++] = fds[i];
+    r = wire_send_all(session->socket, &message, given, n);
+    given_close(fds, count);
     /* A child that has died says why itself: session_until reads its last word. */
     return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? raise_call(err, "sendmsg", r) : 0;
 }
+_Static_assert(CGROUP_HIERARCHIES_MAX <= WIRE_DESCRIPTORS_MAX, "all groups go in one message");
 
 int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err)
 {
-    struct wire_message message = { .type = WIRE_GROUP };
-    int r = cgroup_place(groups, session->pid, session->spawn.placed, err);
+    int fds[CGROUP_HIERARCHIES_MAX], r = cgroup_place(groups, session->pid, session->spawn.placed, err);
 
     if (r < 0)
         return r;
     session->spawn.placed |= r > 0;
-    r = 0;
-    for (size_t i = 0; r == 0 && i < groups->count; i++) {
-        CLEAN_FD int fd = -EBADF;
-
+    for (size_t i = 0; i < groups->count; i++) {
+        fds[i] = -EBADF;
         if (groups->groups[i].v2 && session->spawn.placed)
             continue;
-        fd = cgroup_open_entry(&groups->groups[i], err);
-        if (fd < 0)
-            return fd;
-        r = wire_send(session->socket, &message, fd);
+        fds[i] = cgroup_open_entry(&groups->groups[i], err);
+        if (fds[i] < 0) {
+            r = fds[i];
+            given_close(fds, i);
+            return r;
+        }
     }
-    return place(session, r, err);
+    return place(session, fds, groups->count, err);
 }
 
 int session_place_below(
         struct session *session, const struct cgroup_set *groups, const char *below, struct lc_error **err)
 {
-    struct wire_message message = { .type = WIRE_GROUP };
-    int fds[CGROUP_HIERARCHIES_MAX], r = 0;
+    int fds[CGROUP_HIERARCHIES_MAX], r;
     CLEAN_FREE char *text = strdup(below);
     const char *specs[CGROUP_HIERARCHIES_MAX];
     size_t n = 0;
@@ -374,14 +379,7 @@ int session_place_below(
     if (text == NULL)
         return raise_call(err, "malloc", -ENOMEM);
     r = cgroup_open_entries_below(groups, specs, n, fds, err);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < groups->count; i++) {
-        if (r == 0 && fds[i] >= 0)
-            r = wire_send(session->socket, &message, fds[i]);
-        fd_close(&fds[i]);
-    }
-    return place(session, r, err);
+    return r < 0 ? r : place(session, fds, groups->count, err);
 }
 
 void session_abort(struct session *session)

@@ -104,37 +104,35 @@ int step_oom_score(struct init *init, const struct wire_op *op)
     return r < 0 ? init_fail(init, "write", "oom_score_adj", r) : 0;
 }
 
-/* We move ourselves: the file was opened, and the right to write it checked, by the parent. */
-static int enter_group(struct init *init, int fd)
+/* We move ourselves: the files were opened, and the right to write them checked, by the parent. */
+static int enter_groups(struct init *init, const int *fds, size_t count)
 {
-    int r = write(fd, "0", 1) == 1 ? 0 : -errno;
+    int r = 0;
 
-    (void)close(fd);
+    for (size_t i = 0; i < count; i++) {
+        if (r == 0 && write(fds[i], "0", 1) != 1)
+            r = -errno;
+        (void)close(fds[i]);
+    }
     return r < 0 ? init_fail(init, "write", "cgroup of the container", r) : 0;
 }
 
 int step_wait(struct init *init, const struct wire_op *op)
 {
+    int fds[WIRE_DESCRIPTORS_MAX], r;
     struct wire_message message;
-    int r, fd;
+    size_t count;
 
     (void)op;
-    for (;;) {
-        fd = -1;
-        r = wire_receive(init->socket, &message, &fd);
-        if (r > 0)
-            _exit(1); /* the parent is gone, or gave up: nobody is left to tell */
-        if (r == 0 && message.type == WIRE_PLACED) {
-            init->ignored = message.op;
-            return 0;
-        }
-        if (r == 0 && (message.type != WIRE_GROUP || fd < 0))
-            r = -EPROTO;
-        if (r == 0)
-            r = enter_group(init, fd);
-        if (r < 0)
-            return init_fail(init, "recvmsg", "PLACED", r);
-    }
+    r = wire_receive_all(init->socket, &message, fds, WIRE_DESCRIPTORS_MAX, &count);
+    if (r > 0)
+        _exit(1); /* the parent is gone, or gave up: nobody is left to tell */
+    if (r == 0 && message.type != WIRE_PLACED)
+        r = -EPROTO;
+    if (r < 0)
+        return init_fail(init, "recvmsg", "PLACED", r);
+    init->ignored = message.op;
+    return enter_groups(init, fds, count);
 }
 
 /* A bridge port forwards only when the kernel has seen the carrier, a moment after "up": a first packet sent before

@@ -19,31 +19,33 @@ const char *wire_op_name(enum wire_op_kind kind)
 const char *wire_message_name(enum wire_message_type type)
 {
     static const char *const names[] = { "invalid", "MAPPED", "CONSOLE", "CHILD", "UNSHARED", "TREE",
-        "NETWORK", "GROUP", "PLACED", "PREPARED", "HOOKED", "CREATED", "START", "NOTIFY", "READY", "ERROR" };
+        "NETWORK", "PLACED", "PREPARED", "HOOKED", "CREATED", "START", "NOTIFY", "READY", "ERROR" };
 
     return (unsigned int)type < sizeof(names) / sizeof(names[0]) ? names[type] : names[0];
 }
 
 union control {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(WIRE_DESCRIPTORS_MAX * sizeof(int))];
 };
 
-int wire_send(int socket, const struct wire_message *message, int fd)
+int wire_send_all(int socket, const struct wire_message *message, const int *fds, size_t count)
 {
     struct iovec part = { .iov_base = (void *)message, .iov_len = sizeof(*message) };
     union control control;
     struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
     ssize_t sent;
 
-    if (fd >= 0) {
+    if (count > WIRE_DESCRIPTORS_MAX)
+        return -E2BIG;
+    if (count > 0) {
         memset(&control, 0, sizeof(control));
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+        control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
         header.msg_control = &control;
-        header.msg_controllen = sizeof(control);
+        header.msg_controllen = CMSG_SPACE(count * sizeof(int));
     }
     do
         sent = sendmsg(socket, &header, MSG_NOSIGNAL);
@@ -53,34 +55,35 @@ int wire_send(int socket, const struct wire_message *message, int fd)
     return sent == (ssize_t)sizeof(*message) ? 0 : -EIO;
 }
 
-/* The descriptors that came along: with one, *ret_fd is it; more than one are closed. Returns their number. */
-static int take_descriptors(const struct msghdr *header, union control *control, int *ret_fd)
+int wire_send(int socket, const struct wire_message *message, int fd)
 {
-    int count, fd;
+    return wire_send_all(socket, message, &fd, fd >= 0);
+}
+
+/* The descriptors that came along, at most WIRE_DESCRIPTORS_MAX; returns their number. */
+static size_t take_descriptors(const struct msghdr *header, union control *control, int *fds)
+{
+    size_t count;
 
     if (header->msg_controllen < CMSG_LEN(0) || control->header.cmsg_level != SOL_SOCKET ||
             control->header.cmsg_type != SCM_RIGHTS)
         return 0;
-    count = (int)((control->header.cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    for (int i = 0; i < count; i++) {
-        memcpy(&fd, CMSG_DATA(&control->header) + (size_t)i * sizeof(int), sizeof(int));
-        if (count == 1)
-            *ret_fd = fd;
-        else
-            (void)close(fd);
-    }
+    count = (control->header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(fds, CMSG_DATA(&control->header), count * sizeof(int));
     return count;
 }
 
-int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
+int wire_receive_all(
+        int socket, struct wire_message *ret_message, int *ret_fds, size_t room, size_t *ret_count)
 {
     struct iovec part = { .iov_base = ret_message, .iov_len = sizeof(*ret_message) };
     union control control;
     struct msghdr header = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
     };
+    int fds[sizeof(control) / sizeof(int)];
+    size_t count;
     ssize_t got;
-    int fd = -1, count;
 
     /* ECONNRESET, once: the other side ended with something from us unread. Its last word is still in the queue. */
     do
@@ -90,20 +93,32 @@ int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
         return -errno;
     if (got == 0)
         return 1;
-    count = take_descriptors(&header, &control, &fd);
+    count = take_descriptors(&header, &control, fds);
     if (got != (ssize_t)sizeof(*ret_message) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-            count > 1 || (count == 1 && ret_fd == NULL)) {
-        if (count == 1)
-            (void)close(fd);
+            count > room) {
+        while (count > 0)
+            (void)close(fds[--count]);
         return -EBADMSG;
     }
     ret_message->syscall[sizeof(ret_message->syscall) - 1] = '\0';
     ret_message->object[sizeof(ret_message->object) - 1] = '\0';
     ret_message->detail[sizeof(ret_message->detail) - 1] = '\0';
     ret_message->pointer[sizeof(ret_message->pointer) - 1] = '\0';
-    if (ret_fd != NULL)
-        *ret_fd = fd;
+    if (count > 0)
+        memcpy(ret_fds, fds, count * sizeof(int));
+    *ret_count = count;
     return 0;
+}
+
+int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd)
+{
+    int fd = -1;
+    size_t count;
+    int r = wire_receive_all(socket, ret_message, &fd, ret_fd != NULL, &count);
+
+    if (r == 0 && ret_fd != NULL)
+        *ret_fd = fd;
+    return r;
 }
 
 static int range_check(uint64_t offset, uint64_t length, uint64_t size)

@@ -299,7 +299,7 @@ static void wrong_messages(void **state)
         { 2 * sizeof(struct wire_message), 0 },
         { 1, 1 },
         { sizeof(struct wire_message) + 1, 1 },
-        { sizeof(struct wire_message), 3 }, /* more descriptors than there is room for */
+        { sizeof(struct wire_message), 3 }, /* more descriptors than are wanted */
         { sizeof(struct wire_message), 4 },
     };
     static const char bytes[2 * sizeof(struct wire_message)];
@@ -317,6 +317,37 @@ static void wrong_messages(void **state)
         if (open_fds() != before)
             fail_msg("row %zu left a descriptor open", i);
     }
+}
+
+/* All in one message, in their order; one too many is not a message of ours. */
+static void descriptors_pass(void **state)
+{
+    const struct pair *pair = *state;
+    const struct wire_message sent = { .type = WIRE_PLACED };
+    int fds[WIRE_DESCRIPTORS_MAX + 1], got_fds[WIRE_DESCRIPTORS_MAX], before = open_fds();
+    struct wire_message got;
+    size_t count = 99;
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        fds[i] = i % 2 != 0 ? pair->a : pair->b;
+    assert_int_equal(wire_send_all(pair->a, &sent, fds, ARRAY_SIZE(fds)), -E2BIG);
+    assert_int_equal(wire_send_all(pair->a, &sent, fds, WIRE_DESCRIPTORS_MAX), 0);
+    assert_int_equal(wire_receive_all(pair->b, &got, got_fds, ARRAY_SIZE(got_fds), &count), 0);
+    assert_int_equal(count, WIRE_DESCRIPTORS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct stat one, other;
+
+        assert_int_equal(fstat(fds[i], &one) | fstat(got_fds[i], &other), 0);
+        assert_int_equal(one.st_ino, other.st_ino);
+        assert_int_equal(fcntl(got_fds[i], F_GETFD), FD_CLOEXEC);
+        (void)close(got_fds[i]);
+    }
+    assert_int_equal(wire_send_all(pair->a, &sent, fds, WIRE_DESCRIPTORS_MAX), 0);
+    assert_int_equal(wire_receive_all(pair->b, &got, got_fds, WIRE_DESCRIPTORS_MAX - 1, &count), -EBADMSG);
+    assert_int_equal(open_fds(), before);
+    assert_int_equal(wire_send_all(pair->a, &sent, NULL, 0), 0);
+    assert_int_equal(wire_receive_all(pair->b, &got, got_fds, ARRAY_SIZE(got_fds), &count), 0);
+    assert_int_equal(count, 0);
 }
 
 /* On x86-64 CMSG_SPACE(4) has room for two descriptors: the second must not be lost in our table. */
@@ -381,6 +412,7 @@ int main(void)
         ON_PAIR(descriptor_passes),
         ON_PAIR(unwanted_descriptor_is_closed),
         ON_PAIR(wrong_messages),
+        ON_PAIR(descriptors_pass),
         ON_PAIR(second_descriptor),
         ON_PAIR(end_of_file),
         ON_PAIR(reset_is_the_end),

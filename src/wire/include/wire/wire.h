@@ -11,10 +11,10 @@
  *   cgroups, host ends of links        <-- CONSOLE ----- the pty's master, by SCM_RIGHTS      (tty only)
  *                     <-------------------- UNSHARED --- the network namespace is there (user namespace only)
  *   network namespace made ----------- NETWORK --------> enters it (rides along), then mounts sysfs
- *   cgroup made ---------------------- GROUP ----------> writes "0" into the file that rides along: moving oneself
- *                                                        needs no grace period of the kernel, moving others does
  *                     <-------------------- CHILD ------ pid and pidfd of the process           (join only)
- *   process is placed ---------------- PLACED ---------> ops: network, identity, capabilities, labels
+ *   groups made ---------------------- PLACED ---------> writes "0" into the files that ride along: moving oneself
+ *                                                        needs no grace period of the kernel, moving others does;
+ *                                                        then ops: network, identity, capabilities, labels
  *   hooks prestart, createRuntime <----- PREPARED ------ the tree is mounted, "/" is still the host's   (hooks only)
  *   they have run --------------------- HOOKED --------> createContainer hooks; the state on their stdin rides along
  *                     <------------------- CREATED ------ all but the program (create and run of nsrun only)
@@ -45,7 +45,6 @@ enum wire_message_type {
     WIRE_UNSHARED,
     WIRE_TREE,
     WIRE_NETWORK,
-    WIRE_GROUP,
     WIRE_PLACED,
     WIRE_PREPARED,
     WIRE_HOOKED,
@@ -76,6 +75,11 @@ enum wire_outcome { WIRE_FAILED, WIRE_NOT_EXECUTABLE, WIRE_NOT_FOUND };
 /* One fd may ride along (SCM_RIGHTS); -1: none. Return 0 or -errno; receive returns 1 at EOF. */
 int wire_send(int socket, const struct wire_message *message, int fd);
 int wire_receive(int socket, struct wire_message *ret_message, int *ret_fd);
+/* The same with several: what is more than there is room for is not a message of ours. */
+#define WIRE_DESCRIPTORS_MAX 32
+int wire_send_all(int socket, const struct wire_message *message, const int *fds, size_t count);
+int wire_receive_all(
+        int socket, struct wire_message *ret_message, int *ret_fds, size_t room, size_t *ret_count);
 
 /* ---- the plan blob: offsets only, no pointers ---- */
 
