@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config_free(ret);
     ret = NULL;
     err = NULL;
-    result = oci_parse_join(&config, &process, NULL, "/b", &ret, &err);
+    result = oci_parse_process(&config, &process, "/b", &ret, &err);
     check(result, err);
     config_free(ret);
     err = NULL;

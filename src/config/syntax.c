@@ -122,32 +122,58 @@ static json_t *load_text(struct reader *reader, const char *text, size_t length,
     return copy != NULL ? json_loadb(copy, length, flags, error) : tree;
 }
 
-/* The tree without what may be left out: there, null stands in the text. NULL: nothing may, or the rest is not good; then
- * it is the whole text that has to say what is wrong. */
-static json_t *load_rest(struct reader *reader, const struct survey *survey)
+/* The text with null in the place of all values of the survey, or of those that are left out. */
+static void add_without(
+        struct buffer *out, const struct lc_config *config, const struct survey *survey, bool all)
 {
-    const struct lc_config *config = reader->config;
-    struct buffer rest = { 0 };
-    json_error_t error;
-    json_t *tree = NULL;
     size_t at = 0;
 
     for (size_t i = 0; i < survey->count; i++) {
-        const struct survey_value *value = &survey->found[i];
-        const char *text = config->text + value->start;
-
-        if (value->row->leave_out != NULL && !value->row->leave_out(reader, text, value->end - value->start))
+        if (!all && !survey->found[i].left_out)
             continue;
-        buffer_add(&rest, config->text + at, value->start - at);
-        buffer_text(&rest, "null");
-        at = value->end;
+        buffer_add(out, config->text + at, survey->found[i].start - at);
+        buffer_text(out, "null");
+        at = survey->found[i].end;
     }
-    if (at > 0) {
-        buffer_add(&rest, config->text + at, config->length - at);
-        tree = rest.failed ? NULL : load_text(reader, rest.data, rest.length, &error);
+    buffer_add(out, config->text + at, config->length - at);
+}
+
+/* NULL: nothing may be left out, or the rest is not good; then it is the whole text that has to say what is wrong. */
+static json_t *load_rest(struct reader *reader, struct survey *survey)
+{
+    struct buffer rest = { 0 };
+    json_error_t error;
+    json_t *tree = NULL;
+    bool any = false;
+
+    for (size_t i = 0; i < survey->count; i++) {
+        struct survey_value *value = &survey->found[i];
+        const char *text = reader->config->text + value->start;
+
+        value->left_out = value->row->leave_out != NULL &&
+                          value->row->leave_out(reader, text, value->end - value->start);
+        any |= value->left_out;
     }
+    if (!any)
+        return NULL;
+    add_without(&rest, reader->config, survey, false);
+    if (!rest.failed)
+        tree = load_text(reader, rest.data, rest.length, &error);
     buffer_done(&rest);
     return tree;
+}
+
+static void keep_join(struct reader *reader, const struct survey *survey)
+{
+    struct config_oci *oci = &reader->config->oci;
+    struct buffer join = { 0 };
+
+    add_without(&join, reader->config, survey, true);
+    if (!join.failed)
+        oci->join = arena_strndup(&reader->config->arena, join.data, join.length);
+    oci->join_length = join.length;
+    reader->no_memory |= oci->join == NULL;
+    buffer_done(&join);
 }
 
 /* Go's encoders write null for what is not there. */
@@ -178,7 +204,7 @@ json_t *syntax_load(struct reader *reader)
 {
     static const struct survey_row nothing = { 0 };
     const struct lc_config *config = reader->config;
-    const struct survey_row *rows = reader->left_out != NULL ? reader->left_out : &nothing;
+    const struct survey_row *rows = reader->survey != NULL ? reader->survey : &nothing;
     struct survey survey;
     struct place place;
     json_error_t error;
@@ -198,6 +224,8 @@ json_t *syntax_load(struct reader *reader)
         tree = load_text(reader, config->text, config->length, &error);
     if (tree == NULL && !reader->no_memory)
         complain_syntax(reader, &error);
+    if (tree != NULL && reader->survey != NULL)
+        keep_join(reader, &survey);
     if (reader->oci)
         drop_nulls(tree);
     return tree;

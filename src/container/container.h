@@ -35,6 +35,8 @@ char *process_stat(pid_t pid, char *text, size_t size);
 uint32_t signals_ignored(void);
 bool identity_alive(const struct identity *identity);
 
+struct seccomp_filter;
+
 /* What an OCI container has besides. */
 struct record_oci {
     bool present;
@@ -48,6 +50,9 @@ struct record_oci {
     int status;                               /* exit status of the first process; -1: not known */
     char *final;                              /* JSON of final.c; NULL: not taken */
     unsigned long long config, config_length; /* where config.json stands in the state file */
+    /* Behind it: what joining processes need of it, and their filter. join_length 0: neither, they read config.json. */
+    unsigned long long join_length, filter_length;
+    unsigned int filter_flags;
 };
 
 /* What is known of a container, kept in the state directory: written before the first side effect. */
@@ -73,8 +78,9 @@ struct container {
     int mark_fd;                    /* holds the namespace of record.mark, or -1 */
     int runtime_fd; /* OCI: the state root, borrowed; state_fd is the container's own directory */
     const struct log *log;
-    bool beginning;                 /* OCI: its maker is at it, and has recorded nothing yet */
-    const struct lc_config *config; /* OCI: what is written behind the first record */
+    bool beginning;                      /* OCI: its maker is at it, and has recorded nothing yet */
+    const struct lc_config *config;      /* OCI: what is written behind the first record */
+    const struct seccomp_filter *filter; /* OCI: the same */
     /* The last word on it: taken by reclaim_resources() when wanted. The exit status of its first process, or -1. */
     bool wants_final, watched;
     int status;

@@ -87,6 +87,7 @@ static int intend(struct creation *creation, struct lc_error **err)
     struct record *record = &container->record;
 
     container->config = config;
+    container->filter = &creation->filter;
     record->namespaces = config->namespaces;
     for (int ns = 0; ns < NAMESPACE_MAX_; ns++)
         if (config->oci.namespace_paths[ns] != NULL)

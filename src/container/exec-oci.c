@@ -171,7 +171,7 @@ int lc_container_exec(struct lc_runtime *runtime, const char *id, const struct l
     session_init(&joining.session, &runtime->log);
     r = join(&joining, runtime, err);
     if (r < 0 && joining.config != NULL && err != NULL)
-        locate_errors(joining.config, *err);
+        oci_locate(&joining.container, joining.config, *err);
     if (r == 0 && ret != NULL)
         r = give_process(&joining, ret, err);
     else if (r == 0)

@@ -54,9 +54,10 @@ static void format_oci(struct buffer *out, const struct record_oci *oci)
     format_string(out, "created", oci->created);
     buffer_printf(out,
             "  \"complete\": %s,\n  \"joined\": %u,\n  \"hooks\": %u,\n  \"listener\": %s,\n"
-            "  \"no_process\": %s,\n  \"config\": [%llu, %llu],\n",
+            "  \"no_process\": %s,\n  \"config\": [%llu, %llu],\n  \"join\": [%llu, %llu, %u],\n",
             oci->complete ? "true" : "false", oci->joined, oci->hooks, oci->listener ? "true" : "false",
-            oci->no_process ? "true" : "false", oci->config, oci->config_length);
+            oci->no_process ? "true" : "false", oci->config, oci->config_length, oci->join_length,
+            oci->filter_length, oci->filter_flags);
     if (oci->status >= 0)
         buffer_printf(out, "  \"exit\": %d,\n", oci->status);
     if (oci->final != NULL)
@@ -253,6 +254,22 @@ static int parse_string(const json_t *top, const char *name, bool required, char
     return *ret != NULL ? 0 : -ENOMEM;
 }
 
+/* A record of an older version has none. */
+static int parse_join(const json_t *list, struct record_oci *oci)
+{
+    json_int_t numbers[3] = { 0 };
+
+    for (size_t i = 0; list != NULL && i < ARRAY_SIZE(numbers); i++) {
+        numbers[i] = json_integer_value(json_array_get(list, i));
+        if (json_array_size(list) != ARRAY_SIZE(numbers) || numbers[i] < 0 || numbers[i] > UINT32_MAX)
+            return -EBADMSG;
+    }
+    oci->join_length = (unsigned long long)numbers[0];
+    oci->filter_length = (unsigned long long)numbers[1];
+    oci->filter_flags = (unsigned int)numbers[2];
+    return 0;
+}
+
 static int parse_oci(const json_t *top, struct record_oci *oci)
 {
     const json_t *place = json_object_get(top, "config"), *status = json_object_get(top, "exit"),
@@ -266,7 +283,7 @@ static int parse_oci(const json_t *top, struct record_oci *oci)
     if (!oci->present)
         return 0;
     if (json_array_size(place) != 2 || offset <= 0 || length < 0 || offset > RECORD_MAX || created == NULL ||
-            strlen(created) >= sizeof(oci->created))
+            strlen(created) >= sizeof(oci->created) || parse_join(json_object_get(top, "join"), oci) < 0)
         return -EBADMSG;
     memcpy(oci->created, created, strlen(created) + 1);
     oci->config = (unsigned long long)offset;

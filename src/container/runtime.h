@@ -1,6 +1,7 @@
 /* OCI containers: a directory per container below a state root. Shared by the files of this room that deal with them.
  *
- *   STATE_ROOT/ID/state.json   the record, padded to a fixed size, and behind it config.json as it was at create.
+ *   STATE_ROOT/ID/state.json   the record, padded to a fixed size, and behind it config.json as it was at create, then the
+ *                              part of it that who joins has to read, and the program of its seccomp filter.
  *                              flock: whoever changes something. A lock on one byte of it, held by a descriptor of the child
  *                              until its execve closes that: the container is "created", its program does not run yet.
  *   STATE_ROOT/ID/start        the socket on which the child listens for `start`; gone when the program runs. */
@@ -38,9 +39,10 @@ int oci_open_locked(
 int record_write_oci(struct container *container, struct lc_error **err);
 /* The configuration of the container as it was at create. */
 int oci_config(const struct container *container, struct lc_config **ret, struct lc_error **err);
-/* What of it a joining process needs, with another `process` when one is given. */
+/* What of it a joining process needs, with another `process` when one is given; its messages get their places by oci_locate. */
 int oci_config_join(const struct container *container, const char *process, const char *process_file,
         struct lc_config **ret, struct lc_error **err);
+void oci_locate(const struct container *container, const struct lc_config *config, struct lc_error *err);
 /* A descriptor that holds the lock of "created"; to be given to the child. */
 int created_lock(const struct container *container, struct lc_error **err);
 enum status oci_status(const struct container *container);

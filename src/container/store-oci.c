@@ -88,20 +88,37 @@ int oci_make(struct lc_runtime *runtime, const char *id, struct container *conta
     return r;
 }
 
+/* What follows the record. A listener takes more than the filter's program: who joins such a container reads everything. */
+static size_t follow(struct container *container, struct iovec *parts)
+{
+    const struct lc_config *config = container->config;
+    const struct seccomp_filter *filter = container->filter;
+    struct record_oci *oci = &container->record.oci;
+
+    oci->config_length = config->length;
+    oci->join_length = filter->notifies ? 0 : config->oci.join_length;
+    oci->filter_length = filter->notifies ? 0 : filter->length;
+    oci->filter_flags = filter->flags;
+    parts[0] = (struct iovec){ (void *)config->text, oci->config_length };
+    parts[1] = (struct iovec){ (void *)config->oci.join, oci->join_length };
+    parts[2] = (struct iovec){ filter->program, oci->filter_length };
+    return oci->config_length + oci->join_length + oci->filter_length;
+}
+
 /* The record in one write, and the first time config.json behind it. */
 int record_write_oci(struct container *container, struct lc_error **err)
 {
     struct record_oci *oci = &container->record.oci;
     bool first = oci->config == 0;
     CLEAN_FREE char *text = NULL;
-    size_t length;
-    struct iovec parts[2];
+    size_t length, following = 0;
+    struct iovec parts[4];
     ssize_t put;
 
     if (container->record.owner.pid == 0)
         (void)identity_read(getpid(), &container->record.owner);
     if (first) {
-        oci->config_length = container->config->length;
+        following = follow(container, parts + 1);
         oci->config = 1 << 30; /* as long as it will ever be */
         text = record_format(container, NULL);
         /* And room for the last word. */
@@ -118,10 +135,8 @@ int record_write_oci(struct container *container, struct lc_error **err)
     memset(text + length, ' ', oci->config - length);
     text[oci->config - 1] = '\n';
     parts[0] = (struct iovec){ text, oci->config };
-    parts[1] = first ? (struct iovec){ (void *)container->config->text, container->config->length }
-                     : (struct iovec){ 0 };
-    put = pwritev(container->lock_fd, parts, first ? 2 : 1, 0);
-    if (put != (ssize_t)(parts[0].iov_len + parts[1].iov_len))
+    put = pwritev(container->lock_fd, parts, first ? 4 : 1, 0);
+    if (put != (ssize_t)(oci->config + following))
         return fail(err, "pwritev", STATE, put < 0 ? errno : ENOSPC);
     return 0;
 }

@@ -102,8 +102,8 @@ static bool take_seccomp(struct reader *reader, const char *text, size_t length)
     return seccomp->present;
 }
 
-static const struct survey_row left_out[] = {
-    /* What only the making of a container needs comes first. */
+/* What only the making of a container needs. The filter goes to those who join as a program. */
+static const struct survey_row survey[] = {
     { "/mounts", NULL },
     { "/hooks", NULL },
     { "/linux/resources", NULL },
@@ -112,7 +112,6 @@ static const struct survey_row left_out[] = {
     { "/linux/sysctl", NULL },
     { "/linux/maskedPaths", NULL },
     { "/linux/readonlyPaths", NULL },
-#define LEFT_OUT_ALWAYS 8
     { "/linux/seccomp", take_seccomp },
     { NULL, NULL },
 };
@@ -127,7 +126,7 @@ static void read_other_process(struct reader *reader, const struct oci_text *pro
     config->text = process->text;
     config->length = process->length;
     config->file = process->file;
-    reader->left_out = NULL;
+    reader->survey = NULL;
     tree = syntax_load(reader);
     if (tree != NULL) {
         struct node top = { .json = tree };
@@ -180,7 +179,6 @@ struct request {
     struct oci_text text;
     const struct oci_text *process; /* in the place of the text's own, or NULL */
     const struct oci_compiled *compiled;
-    bool join;
 };
 
 static int parse(
@@ -189,11 +187,9 @@ static int parse(
     const struct oci_text *text = &request->text, *process = request->process;
     const struct error_site no_memory = { .stage = "config", .file = text->file, .errnum = ENOMEM };
     CLEANUP(config_free_pointer) struct lc_config *config = NULL;
-    struct reader reader = { .err = err,
-        .lenient = true,
-        .oci = true,
-        .compiled = request->compiled,
-        .left_out = left_out + (request->join ? 0 : LEFT_OUT_ALWAYS) };
+    struct reader reader = {
+        .err = err, .lenient = true, .oci = true, .compiled = request->compiled, .survey = survey
+    };
     int r = config_check_length(text->text, text->length, text->file, err);
 
     if (r == 0 && process != NULL)
@@ -219,13 +215,10 @@ int oci_parse(const char *text, size_t length, const char *file, const char *bun
     return parse(&(struct request){ .text = { text, length, file } }, bundle, ret, err);
 }
 
-int oci_parse_join(const struct oci_text *config, const struct oci_text *process,
-        const struct oci_compiled *compiled, const char *bundle, struct lc_config **ret,
-        struct lc_error **err)
+int oci_parse_process(const struct oci_text *config, const struct oci_text *process, const char *bundle,
+        struct lc_config **ret, struct lc_error **err)
 {
-    const struct request request = { *config, process, compiled, true };
-
-    return parse(&request, bundle, ret, err);
+    return parse(&(struct request){ *config, process, NULL }, bundle, ret, err);
 }
 
 int oci_load(int bundle_fd, const char *bundle, const struct oci_compiled *compiled, struct lc_config **ret,

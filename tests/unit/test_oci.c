@@ -375,7 +375,7 @@ static void test_other_process(void **state)
     struct lc_config *c = NULL;
 
     (void)state;
-    assert_int_equal(oci_parse_join(&texts[0], &texts[1], NULL, "/b", &c, NULL), 0);
+    assert_int_equal(oci_parse_process(&texts[0], &texts[1], "/b", &c, NULL), 0);
     assert_string_equal(c->oci.argv[0], "b");
     assert_string_equal(c->working_dir, "/x");
     assert_true(!c->tty && c->n_environment == 0 && strcmp(c->file, "config.json") == 0);

@@ -383,7 +383,7 @@ static void test_other_process(void **state)
     struct lc_error *err = NULL;
 
     (void)state;
-    assert_int_equal(oci_parse_join(&texts[0], &texts[1], NULL, "/b", &result, &err), -EINVAL);
+    assert_int_equal(oci_parse_process(&texts[0], &texts[1], "/b", &result, &err), -EINVAL);
     assert_string_equal(error_site(err)->file, "process.json");
     assert_string_equal(error_site(err)->pointer, "/user/uid");
     assert_int_equal(error_site(err)->line, 2);

@@ -39,7 +39,7 @@ static int parse_any(const char *name, const char *text, size_t length, struct l
         return r;
     }
     if (ends_with(name, ".process.json"))
-        r = oci_parse_join(&config, &process, NULL, "/b", &result, err);
+        r = oci_parse_process(&config, &process, "/b", &result, err);
     else
         r = oci_parse(text, length, name, "/b", &result, err);
     assert_int_equal(r == 0, result != NULL);

@@ -278,3 +278,16 @@ def test_groups_of_the_caller_where_asked_for(bundle):
     bundle.refused("additionalGids", "keep_original_groups")
     bundle.config["annotations"] = {name: "yes"}
     bundle.refused(name, "must be")
+
+
+def test_exec_names_the_place(bundle):
+    """Who joins reads a part of config.json; messages are about the whole of it."""
+    bundle.process["cwd"] = "/tmp/gone"
+    bundle.script("while :; do sleep 1; done").start()
+    os.rmdir(os.path.join(bundle.rootfs, "tmp/gone"))
+    result = bundle("exec", bundle.name, "true")
+    with open(os.path.join(bundle.directory, "config.json"), encoding="utf-8") as file:
+        before = file.read().split('"/tmp/gone"')[0]
+    place = f"/process/cwd, config.json:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+    assert result.status == 255 and place in result.err, result
+    bundle.delete("--force")

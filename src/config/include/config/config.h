@@ -343,7 +343,9 @@ struct config_oci {
     const char *version; /* ociVersion */
     struct config_pair *annotations;
     size_t n_annotations;
-    bool keep_groups;   /* the program keeps the caller's supplementary groups */
+    bool keep_groups; /* the program keeps the caller's supplementary groups */
+    const char *join; /* config.json without what only the making of a container needs */
+    size_t join_length;
     const char *rootfs; /* root.path as written */
     const char *bundle; /* directory of config.json, absolute; relative paths begin there */
     const char **argv;  /* NULL-terminated; NULL: no process */

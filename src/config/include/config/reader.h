@@ -22,7 +22,7 @@ struct reader {
     bool oci;    /* config.json: null means absent, integers up to 2^64-1, more mount options */
     bool update; /* of a container that exists: an explicit 0 of some limits is an order */
     unsigned complaints;
-    const struct survey_row *left_out;   /* members that the tree need not have, or NULL */
+    const struct survey_row *survey; /* of config.json, or NULL: what a process that joins does not need */
     const struct oci_compiled *compiled; /* of oci.h, or NULL */
     /* What only the cross-key rules need to know. */
     bool namespaces_bad;          /* the list has errors: "needs NEWNS" would only be noise */
@@ -56,12 +56,13 @@ struct place position_at(const char *text, size_t length, size_t offset);
 #define SURVEY_MAX 16
 struct survey_row {
     const char *pointer;
-    /* Given the value as written, is it left out of the tree? NULL: it is. */
+    /* Given the value as written, need it not be read now? NULL: it has to be. */
     bool (*leave_out)(struct reader *reader, const char *text, size_t length);
 };
 struct survey_value {
     const struct survey_row *row;
     size_t start, end;
+    bool left_out; /* asked by syntax.c */
 };
 /* In the order of the text. */
 struct survey {
@@ -78,7 +79,7 @@ int position_of_value(const char *text, size_t length, const char *pointer, size
 int position_of_key(const char *text, size_t length, const char *pointer, int *ret_line, int *ret_column);
 
 /* ---- syntax.c ---- */
-/* The tree of the configuration's text without reader->left_out, or NULL after one error. */
+/* The tree of the configuration's text, or NULL after one error. With reader->survey also config->oci.join. */
 json_t *syntax_load(struct reader *reader);
 
 /* ---- parse.c ---- */

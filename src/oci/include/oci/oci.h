@@ -29,12 +29,10 @@ struct oci_text {
     size_t length;
     const char *file;
 };
-/* For a process that joins a container: a configuration that was good when the container was made, without what only the
- * making needs; that is not read again. With `process`, the object of that other text (exec --process) stands for its own.
- * Errors in it name its own file, with pointers from its own root: "/user/uid". */
-int oci_parse_join(const struct oci_text *config, const struct oci_text *process,
-        const struct oci_compiled *compiled, const char *bundle, struct lc_config **ret,
-        struct lc_error **err);
+/* A configuration whose `process` is the object of another text (exec --process); NULL: its own. Errors in it name its own
+ * file, with pointers from its own root: "/user/uid". */
+int oci_parse_process(const struct oci_text *config, const struct oci_text *process, const char *bundle,
+        struct lc_config **ret, struct lc_error **err);
 
 /* A linux.resources object (update --resources). What is absent, null or 0 stays unset in *ret, which means unchanged;
  * only cpu.idle and cpu.burst can be set to 0. Strings live in the arena. */
