@@ -117,50 +117,139 @@ static size_t best_split(const struct range *list, size_t count)
 struct pending {
     const struct range *list;
     size_t count;
-    size_t branch; /* the comparison that leads here */
+    size_t branch; /* the comparison, or the jump behind it, that leads here */
 };
 
-/* The comparison at `branch` leads here when it holds. */
-static void branch_here(struct seccomp_code *code, size_t branch)
-{
-    size_t distance = code->count - branch - 1;
+/* As many ranges as share their answers: from all their comparisons these can be reached by a short jump. */
+#define BLOCK_RANGES 192
+#define BLOCK_ANSWERS (SHORT_JUMP - BLOCK_RANGES)
 
-    if (code->full)
-        return;
-    /* A far one is a jump behind the comparison: the comparison steps over it when it does not hold. */
-    if (code->insns[branch].code == (BPF_JMP | BPF_JA))
-        code->insns[branch].k = (uint32_t)distance;
-    else
-        code->insns[branch].jt = (uint8_t)distance;
+/* A side of a comparison that is decided: its answer is written behind all comparisons, once for all of them. */
+struct decided {
+    size_t branch;
+    bool holds;
+    uint32_t action;
+};
+struct block {
+    struct decided list[2 * BLOCK_RANGES];
+    size_t count;
+    struct pending stack[BLOCK_RANGES];
+};
+
+static void decide(struct block *block, size_t branch, bool holds, const struct range *range)
+{
+    block->list[block->count++] = (struct decided){ branch, holds, range->action };
+}
+
+static void emit_comparisons(
+        struct seccomp_code *code, struct block *block, const struct range *list, size_t count)
+{
+    struct pending now = { list, count, 0 };
+    size_t n_stack = 0;
+
+    block->count = 0;
+    for (;;) {
+        size_t split = best_split(now.list, now.count), here = code->count;
+
+        emit(code, BPF_JMP | BPF_JGE | BPF_K, 0, 0, now.list[split].first);
+        if (now.count - split == 1)
+            decide(block, here, true, &now.list[split]);
+        else
+            block->stack[n_stack++] = (struct pending){ now.list + split, now.count - split, here };
+        if (split > 1) {
+            now.count = split; /* what comes next */
+            continue;
+        }
+        decide(block, here, false, now.list);
+        if (n_stack == 0)
+            return;
+        now = block->stack[--n_stack];
+        if (!code->full)
+            code->insns[now.branch].jt = (uint8_t)(code->count - now.branch - 1);
+    }
+}
+
+/* How many different answers the first `count` ranges have, as far as it matters. */
+static bool few_answers(const struct range *list, size_t count)
+{
+    uint32_t known[BLOCK_ANSWERS];
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+
+        while (at < n && known[at] != list[i].action)
+            at++;
+        if (at == n && n == BLOCK_ANSWERS)
+            return false;
+        if (at == n)
+            known[n++] = list[i].action;
+    }
+    return true;
 }
 
 /* `ends`: the jumps to the rest, to be given their distance when it is known; returns how many. */
-static size_t emit_tree(
-        struct seccomp_code *code, const struct ranges *ranges, struct pending *stack, size_t *ends)
+static size_t emit_answer(struct seccomp_code *code, uint32_t action, size_t *ends)
+{
+    if (action != SECCOMP_TO_REST) {
+        emit(code, BPF_RET | BPF_K, 0, 0, action);
+        return 0;
+    }
+    *ends = emit_jump(code);
+    return 1;
+}
+
+static size_t emit_block(
+        struct seccomp_code *code, struct block *block, const struct range *list, size_t count, size_t *ends)
+{
+    size_t n_ends = 0;
+
+    if (count == 1)
+        return emit_answer(code, list->action, ends);
+    emit_comparisons(code, block, list, count);
+    for (size_t i = 0; i < block->count && !code->full; i++) {
+        uint32_t action = block->list[i].action;
+        size_t here = code->count;
+        bool first = true;
+
+        for (size_t j = 0; j < i && first; j++)
+            first = block->list[j].action != action;
+        if (!first)
+            continue;
+        n_ends += emit_answer(code, action, ends + n_ends);
+        for (size_t j = i; j < block->count; j++) {
+            struct decided *side = &block->list[j];
+            uint8_t distance = (uint8_t)(here - side->branch - 1);
+
+            if (side->action == action && side->holds)
+                code->insns[side->branch].jt = distance;
+            else if (side->action == action)
+                code->insns[side->branch].jf = distance;
+        }
+    }
+    return n_ends;
+}
+
+/* Big trees are cut into blocks, from one to the other by far jumps. Returns the number of `ends`. */
+static size_t emit_tree(struct seccomp_code *code, const struct ranges *ranges, struct pending *stack,
+        struct block *block, size_t *ends)
 {
     size_t n_stack = 0, n_ends = 0;
     struct pending now = { ranges->list, ranges->count, 0 };
 
     for (;;) {
-        while (now.count > 1) {
+        while (now.count > 1 && (now.count > BLOCK_RANGES || !few_answers(now.list, now.count))) {
             size_t split = best_split(now.list, now.count);
-            /* Every range is one return or jump, every comparison at most two instructions. */
-            bool far = 3 * split > SHORT_JUMP;
 
-            emit(code, BPF_JMP | BPF_JGE | BPF_K, 0, far ? 1 : 0, now.list[split].first);
-            if (far)
-                (void)emit_jump(code);
-            stack[n_stack++] = (struct pending){ now.list + split, now.count - split, code->count - 1 };
+            emit(code, BPF_JMP | BPF_JGE | BPF_K, 0, 1, now.list[split].first);
+            stack[n_stack++] = (struct pending){ now.list + split, now.count - split, emit_jump(code) };
             now.count = split;
         }
-        if (now.list->action == SECCOMP_TO_REST)
-            ends[n_ends++] = emit_jump(code);
-        else
-            emit(code, BPF_RET | BPF_K, 0, 0, now.list->action);
+        n_ends += emit_block(code, block, now.list, now.count, ends + n_ends);
         if (n_stack == 0)
             return n_ends;
         now = stack[--n_stack];
-        branch_here(code, now.branch);
+        jump_here(code, now.branch);
     }
 }
 
@@ -171,12 +260,13 @@ static int emit_table(
     size_t room = ranges_room(table);
     CLEAN_FREE struct range *list = calloc(room, sizeof(*list));
     CLEAN_FREE struct pending *stack = calloc(room, sizeof(*stack));
+    CLEAN_FREE struct block *block = calloc(1, sizeof(*block));
     struct ranges ranges = { list, 0 };
 
-    if (list == NULL || stack == NULL)
+    if (list == NULL || stack == NULL || block == NULL)
         return -ENOMEM;
     ranges_make(table, &ranges);
-    *n_ends += emit_tree(code, &ranges, stack, ends + *n_ends);
+    *n_ends += emit_tree(code, &ranges, stack, block, ends + *n_ends);
     return 0;
 }
 

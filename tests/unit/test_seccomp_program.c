@@ -202,6 +202,37 @@ static const char *const made_up[] = {
     "{'defaultAction':'SCMP_ACT_ALLOW'}",
 };
 
+/* A rule for every system call, with `answers` different ones in turn: no two neighbours have the same. */
+static json_t *patchwork(int answers)
+{
+    json_t *rules = json_array();
+
+    for (int number = 0; number < 448; number++) {
+        CLEAN_FREE char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, number);
+
+        if (name != NULL)
+            (void)json_array_append_new(rules, json_pack("{s:[s], s:s, s:i}", "names", name, "action",
+                                                       "SCMP_ACT_ERRNO", "errnoRet", 1 + number % answers));
+    }
+    return json_pack("{s:s, s:[ss], s:o}", "defaultAction", "SCMP_ACT_ALLOW", "architectures",
+            "SCMP_ARCH_X86", "SCMP_ARCH_X32", "syscalls", rules);
+}
+
+static void test_many_answers(void **state)
+{
+    static const int answers[] = { 2, 3, 60, 200, 1000 };
+    int wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "%d answers", answers[i]);
+        wrong += compare_with_libseccomp(name, patchwork(answers[i]));
+    }
+    ASSERT_ROWS(wrong);
+}
+
 /* The profiles of the engines too, where SECCOMP_CONFIGS names a directory of config.json files. */
 static void test_same_as_libseccomp(void **state)
 {
@@ -240,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_as_libseccomp),
+        cmocka_unit_test(test_many_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
