@@ -205,14 +205,63 @@ static int open_in_root(int root, const char *path, uint64_t flags, bool no_syml
     return fd;
 }
 
-int path_open(int root, const char *path, enum path_missing missing, bool no_symlinks)
+/* What was made just now, unless somebody was faster: then the walk sees what it is. */
+static int open_made(int parent, const char *name, bool directory)
+{
+    int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return -EAGAIN;
+    if (fstat(fd, &st) == 0 && (directory ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode)))
+        return fd;
+    (void)close(fd);
+    return -EAGAIN;
+}
+
+/* The usual case of what is missing: only the last component. -EAGAIN: it is for the walk. */
+static int make_last(int root, const char *path, bool directory, bool no_symlinks)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash != NULL ? (size_t)(slash - path) : 0;
+    char parent_path[256];
+    int parent, fd, r;
+
+    if (length == 0 || length >= sizeof(parent_path) || slash[1 + strspn(slash + 1, ".")] == '\0')
+        return -EAGAIN;
+    memcpy(parent_path, path, length);
+    parent_path[length] = '\0';
+    parent = open_in_root(root, parent_path, O_PATH | O_DIRECTORY, no_symlinks);
+    if (parent < 0)
+        return -EAGAIN;
+    if (directory) {
+        r = mkdirat(parent, slash + 1, 0755);
+    } else {
+        r = openat(parent, slash + 1, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0644);
+        if (r >= 0)
+            (void)close(r);
+    }
+    fd = r < 0 ? -EAGAIN : open_made(parent, slash + 1, directory);
+    (void)close(parent);
+    return fd;
+}
+
+static int walk_making(int root, const char *path, enum path_missing missing, bool no_symlinks)
 {
     struct walk walk = { .root = root, .at = root, .missing = missing, .no_symlinks = no_symlinks };
+
+    return walk_path(&walk, path);
+}
+
+int path_open(int root, const char *path, enum path_missing missing, bool no_symlinks)
+{
     int fd = open_in_root(root, path, O_PATH, no_symlinks);
 
     if (fd >= 0 || (fd != -ENOSYS && (fd != -ENOENT || missing == PATH_MUST_EXIST)))
         return fd;
-    return walk_path(&walk, path);
+    if (fd == -ENOENT)
+        fd = make_last(root, path, missing == PATH_MAKE_DIRECTORY, no_symlinks);
+    return fd >= 0 ? fd : walk_making(root, path, missing, no_symlinks);
 }
 
 /* Opens for real what the walk has found, by its name below its parent: no part of that is a link any more, and who
