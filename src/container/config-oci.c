@@ -4,7 +4,6 @@
 
 #include <base/util.h>
 #include <oci/oci.h>
-#include <security/seccomp.h>
 
 #include <fcntl.h>
 #include <stdlib.h>

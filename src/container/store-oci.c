@@ -3,6 +3,7 @@
 #include "runtime.h"
 
 #include <base/util.h>
+#include <security/seccomp.h>
 
 #include <ctype.h>
 #include <fcntl.h>
