@@ -358,6 +358,7 @@ static int take_existing(struct planner *planner, struct cgroup_group *group, bo
                         .hint = "thaw it, or remove it if nobody uses it" },
                 "container's cgroup unexpectedly frozen");
     group->made = group->adopted = empty;
+    group->existing = strlen(group->path);
     return empty ? 0 : plan_warn(planner, "container's cgroup is not empty: ", group->path);
 }
 

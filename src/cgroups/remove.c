@@ -82,18 +82,29 @@ void cgroup_remove_parents(const struct cgroup_group *group)
     }
 }
 
+/* It was there before the container, which has no right to take more away than it has made. */
+static int empty_group(const struct cgroup_group *group)
+{
+    int fd = openat(AT_FDCWD, group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return remove_below(fd, 0);
+}
+
 /* The kernel takes a moment to forget processes that have just died. */
 static int remove_group(const struct cgroup_group *group, int64_t deadline)
 {
+    bool stays = group->existing == strlen(group->path);
     unsigned step_us = 0;
     int r;
 
     if (!cgroup_is_below(group->path, group->mount))
         return -EINVAL;
     do
-        r = remove_tree(AT_FDCWD, group->path, 0);
+        r = stays ? empty_group(group) : remove_tree(AT_FDCWD, group->path, 0);
     while (r == -EBUSY && cgroup_pause(deadline, &step_us));
-    if (r == 0)
+    if (r == 0 && !stays)
         cgroup_remove_parents(group);
     return r;
 }

@@ -120,7 +120,8 @@ static void test_refusals(void **state)
     finish(&set);
 }
 
-/* A group that was there: used and removed when empty, shared with a warning, refused when frozen. */
+/* A group that was there: used when empty, shared with a warning, refused when frozen; not removed in any case, as the
+ * specification says. */
 static void test_existing(void **state)
 {
     const struct lc_config config = plain();
@@ -134,6 +135,9 @@ static void test_existing(void **state)
     must(make(&config, &second, &err), &err);
     for (size_t i = 0; i < second.count; i++)
         assert_true(second.groups[i].made && second.groups[i].adopted);
+    assert_int_equal(cgroup_remove(&second, 100), 0);
+    for (size_t i = 0; i < second.count; i++)
+        assert_int_equal(access(second.groups[i].path, F_OK), 0);
     cgroup_set_done(&second);
     must(cgroup_freeze(&first, true, 1000, &err), &err);
     must_fail(cgroup_plan(&config, "id", &second, &err), EBUSY, "/linux/cgroupsPath",

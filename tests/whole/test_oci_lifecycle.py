@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from support import proc
+from support import leftovers, proc
 from support.bundle import gone, kill
 from support.rootfs import write
 from support.wait import wait_until
@@ -476,3 +476,18 @@ def test_no_process(bundle):
     bundle.wait_status("stopped")
     bundle.delete()
     bundle.refused("/process", "no process", command="run")
+
+
+def test_group_that_was_there_stays(bundle):
+    """`delete` removes what create has made, and nothing else."""
+    groups = [os.path.join(point, bundle.name) for point in leftovers.hierarchies()]
+    bundle.linux["cgroupsPath"] = "/" + bundle.name
+    for path in groups[:2]:
+        os.mkdir(path)
+    try:
+        bundle.process["args"] = ["/bin/true"]
+        assert bundle.run().status == 0
+        assert [path for path in groups if os.path.exists(path)] == groups[:2]
+    finally:
+        for path in groups[:2]:
+            os.rmdir(path)

@@ -39,7 +39,7 @@ struct cgroup_group {
     char *mount; /* the hierarchy's mount point: "/sys/fs/cgroup/memory" */
     bool v2;
     bool made; /* ours: killed and removed at the end. The leaf did not exist when we looked (cgroup_plan) */
-    bool adopted;         /* config.json: it did, but without processes; `made` is set too */
+    bool adopted; /* config.json: it did, but without processes; `made` is set too. Killed, but not removed */
     size_t existing;      /* length of the part of path that was there when we looked; 0: unknown */
     uint32_t controllers; /* bit set of enum cgroup_controller that are used here */
 };
@@ -73,7 +73,7 @@ struct cgroup_set {
  *
  * config.json (cgroups.oci): a group in every hierarchy that is mounted, whatever is needed; those in which this user may
  * not make groups are left out and stand in ret_set->warning, as long as neither a limit nor an explicit path needs
- * them. A group that exists is used: an empty one as if we had made it, one with processes with a warning (then it is not
+ * them. A group that exists is used: an empty one as if we had made it, but it stays; one with processes with a warning (then it is not
  * removed); a frozen one is refused (EBUSY). */
 int cgroup_plan(const struct lc_config *config, const char *fallback_name, struct cgroup_set *ret_set,
         struct lc_error **err);
