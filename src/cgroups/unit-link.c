@@ -6,13 +6,13 @@
 #include <systemd_helper.h>
 
 #include <base/util.h>
+#include <lcsys/spawn.h>
 #include <lcsys/syscalls.h>
 
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -134,37 +134,13 @@ static int check_socket(
 }
 
 /* ---- the helper as a process ---- */
+
 static int spawn_helper(struct unit_link *link, const char *path, int child_socket)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    char name[] = "libcontainer-systemd", *const argv[] = { name, NULL }, *const environment[] = { NULL };
-    sigset_t none, all;
-    int r = posix_spawn_file_actions_init(&actions);
+    const struct spawn_fd given = { child_socket, UNIT_SOCKET };
+    char name[] = "libcontainer-systemd", *const argv[] = { name, NULL };
 
-    if (r != 0)
-        return -r;
-    r = posix_spawnattr_init(&attributes);
-    if (r != 0) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return -r;
-    }
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (r == 0)
-        r = posix_spawnattr_setsigmask(&attributes, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(&attributes, &all);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&actions, child_socket, UNIT_SOCKET);
-    for (int i = 0; r == 0 && i < 3; i++)
-        r = posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDWR, 0);
-    if (r == 0)
-        r = posix_spawn(&link->pid, path, &actions, &attributes, argv, environment);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return -r;
+    return sys_spawn(path, argv, NULL, &given, 1, &link->pid);
 }
 
 static void link_free(struct unit_link *link)

@@ -2,9 +2,9 @@
 #include "idmap.h"
 
 #include <base/util.h>
+#include <lcsys/spawn.h>
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,20 +28,15 @@ static const char *find(const char *name, char *path, size_t size)
 /* What it said goes into the message. */
 static int run(const char *path, char *const *argv, char *output, size_t size)
 {
-    static char *const environment[] = { NULL };
-    posix_spawn_file_actions_t actions;
+    struct spawn_fd given = { .to = STDERR_FILENO };
     int pipes[2], status = 0, r;
     ssize_t got;
     pid_t pid;
 
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return -errno;
-    r = posix_spawn_file_actions_init(&actions);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&actions, pipes[1], 2);
-    if (r == 0)
-        r = posix_spawn(&pid, path, &actions, NULL, argv, environment);
-    (void)posix_spawn_file_actions_destroy(&actions);
+    given.from = pipes[1];
+    r = sys_spawn(path, argv, NULL, &given, 1, &pid);
     fd_close(&pipes[1]);
     if (r == 0) {
         got = read(pipes[0], output, size - 1);
@@ -51,7 +46,7 @@ static int run(const char *path, char *const *argv, char *output, size_t size)
             ;
     }
     fd_close(&pipes[0]);
-    return r > 0 ? -r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+    return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
 int idmap_by_helper(pid_t pid, const char *helper, const struct config_mapping *mappings, size_t count,

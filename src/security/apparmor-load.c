@@ -5,12 +5,12 @@
 #include "apparmor-internal.h"
 
 #include <base/util.h>
+#include <lcsys/spawn.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,41 +96,14 @@ static void read_tail(int fd, char *ret, size_t size)
     ret[length > 0 ? length : 0] = '\0';
 }
 
-/* The child gets the two files as 0, 1 and 2, default signals, and a small environment. */
+/* The child gets the two files as 0, 1 and 2, and a small environment. */
 static int spawn(const char *program, char *const *arguments, int input, int output, pid_t *ret)
 {
     static char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int r;
+    const struct spawn_fd given[] = { { input, STDIN_FILENO }, { output, STDOUT_FILENO },
+        { output, STDERR_FILENO } };
 
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    r = posix_spawn_file_actions_init(&actions);
-    if (r != 0)
-        return -r;
-    r = posix_spawnattr_init(&attributes);
-    if (r != 0) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return -r;
-    }
-    r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (r == 0)
-        r = posix_spawnattr_setsigmask(&attributes, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(&attributes, &all);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-    if (r == 0)
-        r = posix_spawn(ret, program, &actions, &attributes, arguments, environment);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return -r;
+    return sys_spawn(program, arguments, environment, given, ARRAY_SIZE(given), ret);
 }
 
 /* Above 2, so that a caller without stdin or stderr does not see its dup2 targets overwritten by each other.
