@@ -62,8 +62,10 @@ static int describe_rootfs(struct creation *creation, struct lc_error **err)
     CLEAN_FREE char *path = NULL;
     struct error_site site = { .stage = "create", .pointer = "/root/path", .object = oci->rootfs };
     struct stat st;
+    bool absolute = oci->rootfs[0] == '/';
 
-    if (asprintf(&path, "%s/%s", oci->rootfs[0] == '/' ? "" : oci->bundle, oci->rootfs) < 0) {
+    /* musl's realpath keeps two slashes at the beginning, as POSIX lets it. */
+    if (asprintf(&path, "%s%s%s", absolute ? "" : oci->bundle, absolute ? "" : "/", oci->rootfs) < 0) {
         path = NULL;
         return fail(err, "root", ENOMEM, NULL);
     }

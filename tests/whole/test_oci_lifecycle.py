@@ -491,3 +491,10 @@ def test_group_that_was_there_stays(bundle):
     finally:
         for path in groups[:2]:
             os.rmdir(path)
+
+
+def test_absolute_root(bundle):
+    bundle.config["root"]["path"] = os.path.join(bundle.directory, "rootfs")
+    bundle.create()
+    assert bundle.state()["rootfs"] == bundle.config["root"]["path"]
+    bundle.delete("--force")
