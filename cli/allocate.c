@@ -124,13 +124,16 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *memory, size_t size)
 {
-    const struct header *header = (const struct header *)memory - 1;
+    const struct header *header;
     void *moved;
 
-    if (memory != NULL && size <= header->size)
+    if (memory == NULL)
+        return malloc(size);
+    header = (const struct header *)memory - 1;
+    if (size <= header->size)
         return memory;
     moved = malloc(size);
-    if (memory != NULL && moved != NULL) {
+    if (moved != NULL) {
         memcpy(moved, memory, header->size < size ? header->size : size);
         free(memory);
     }

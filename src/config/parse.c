@@ -128,7 +128,7 @@ int config_parse_part(struct reader *reader, const char *text, size_t length, co
 
     if (r < 0)
         return r;
-    reader->config = &config;
+    reader->config = &config; /* cppcheck-suppress autoVariables ; until we return */
     tree = syntax_load(reader);
     if (tree != NULL) {
         struct node top = { .json = tree };
@@ -137,6 +137,7 @@ int config_parse_part(struct reader *reader, const char *text, size_t length, co
     }
     json_decref(tree);
     *arena = config.arena;
+    reader->config = NULL;
     if (reader->no_memory)
         return error_raise(reader->err, &no_memory, NULL);
     if (reader->complaints > 0)

@@ -77,13 +77,13 @@ int oci_config_join(const struct container *container, const char *process, cons
     struct oci_text saved = { .length = whole ? oci->config_length : oci->join_length,
         .file = OCI_CONFIG_NAME };
     CLEAN_FREE char *text = NULL;
-    struct lc_config *config;
+    struct lc_config *config = NULL;
     int r = read_part(container, start, saved.length + (whole ? 0 : oci->filter_length), &text, err);
 
     saved.text = text;
-    if (r == 0)
+    if (r == 0 && text != NULL)
         r = oci_parse_process(&saved, process != NULL ? &given : NULL, oci->bundle, &config, err);
-    if (r < 0)
+    if (r < 0 || config == NULL)
         return r;
     if (!whole && take_filter(config, oci, text + oci->join_length) < 0) {
         lc_config_free(config);

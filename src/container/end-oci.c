@@ -82,7 +82,7 @@ int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int
 {
     bool force = (flags & LC_DELETE_FORCE) != 0;
     struct lc_error *failure = NULL;
-    struct container container;
+    struct container container = { .lock_fd = -EBADF };
     int r = options_flags(flags, LC_DELETE_FORCE, &failure);
 
     if (r == 0)

@@ -97,7 +97,7 @@ void plan_namespaces_oci(struct plan_request *request)
     const struct lc_config *config = request->config;
     struct lc_plan *plan = request->plan;
     uint32_t joined = 0, made, first;
-    int16_t slots[NAMESPACE_MAX_];
+    int16_t slots[NAMESPACE_MAX_] = { 0 };
     bool new_user, late;
 
     for (int ns = 0; ns < NAMESPACE_MAX_; ns++) {

@@ -222,7 +222,9 @@ static int take_program(
     if (program == NULL)
         return seccomp_raise(err, ENOMEM, SECCOMP_POINTER, NULL, "no memory");
     memcpy(program, config->program, config->program_length);
-    *ret = (struct seccomp_filter){ program, config->program_length, config->program_flags, false };
+    *ret = (struct seccomp_filter){
+        .program = program, .length = config->program_length, .flags = config->program_flags
+    };
     return 0;
 }
 

@@ -265,6 +265,7 @@ static void execute(
     const int stdio[3] = { null, output, output };
     struct lc_error *err = NULL;
 
+    memset(given, -1, sizeof(given));
     session_init(&session, &log);
     session.plan = plan;
     open_given(plan, run, given, lock, listener);

@@ -224,7 +224,7 @@ static void test_mutations(void **state)
 /* 300 KB and more are no problem; 4 MiB are the end. */
 static void test_size(void **state)
 {
-    size_t size = 5 << 20, length;
+    size_t size = (size_t)5 << 20, length;
     char *text = malloc(size + 1);
     struct lc_config *config = NULL;
     struct lc_error *err = NULL;
@@ -232,7 +232,7 @@ static void test_size(void **state)
     (void)state;
     assert_non_null(text);
     length = (size_t)sprintf(text, "{" HEAD ",\"process\":{\"cwd\":\"/\",\"args\":[\"a\"],\"env\":[\"A=1\"");
-    while (length < 300 * 1024)
+    while (length < (size_t)300 * 1024)
         length += (size_t)sprintf(text + length, ",\"VARIABLE_%zu=some value\"", length);
     length += (size_t)sprintf(text + length, "]}}");
     assert_int_equal(oci_parse(text, length, "config.json", "/b", &config, &err), 0);

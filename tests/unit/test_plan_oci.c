@@ -55,7 +55,9 @@ static void check_order(const char *ops, const char *parts)
 {
     const char *at = ops;
 
-    while (*parts != '\0') {
+    if (ops == NULL)
+        fail_msg("no ops");
+    while (at != NULL && *parts != '\0') {
         size_t length = strcspn(parts, " ");
         char part[64];
 
