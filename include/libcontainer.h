@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define LC_VERSION "0.2.0"
+#define LC_VERSION "0.3.0"
 
 #define LC_API __attribute__((visibility("default")))
 
