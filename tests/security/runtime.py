@@ -172,11 +172,14 @@ class Racer:
 
     def __init__(self, program, arguments, **options):
         self.process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, **options)
+        self.mounts_on = arguments[1] if arguments[0] == "remount" else None
 
     def stop(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
+        if self.mounts_on:  # killed between mounting and unmounting
+            subprocess.run(["umount", "-l", self.mounts_on], stderr=subprocess.DEVNULL, check=False, timeout=10)
 
     def working(self):
         return self.process.poll() is None
