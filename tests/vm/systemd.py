@@ -51,7 +51,7 @@ def run(*args, timeout=240, env=None, user=None, cwd="/"):
 
 def show(unit, *properties, user=False):
     if user:
-        out = run("systemctl", "--user", "show", unit, "-p", ",".join(properties), env=USER_ENV, user=1000).stdout
+        out = run("systemctl", "--user", "show", unit, "-p", ",".join(properties), env=USER_ENV, user=USER).stdout
     else:
         out = run("systemctl", "show", unit, "-p", ",".join(properties)).stdout
     return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
@@ -85,7 +85,7 @@ class Box:
 
     def __init__(self, name, command="sleep 1000", path=None, resources=None, user=None, slice_="system.slice", **keys):
         self.id, self.user = name, user
-        self.dir = pathlib.Path("/home/user" if user else "/tmp") / f"bundle-{name}"
+        self.dir = pathlib.Path("/home/lcuser" if user else "/tmp") / f"bundle-{name}"
         self.dir.mkdir(exist_ok=True)
         self.rootfs = ROOTFS
         self.unit, self.slice = f"test-{name}.scope", slice_
@@ -94,8 +94,8 @@ class Box:
                  "resources": resources or {"devices": [{"allow": False, "access": "rwm"}]}}
         if user:
             spaces.append({"type": "user"})
-            linux["uidMappings"] = [{"containerID": 0, "hostID": 1000, "size": 1}]
-            linux["gidMappings"] = [{"containerID": 0, "hostID": 1000, "size": 1}]
+            linux["uidMappings"] = [{"containerID": 0, "hostID": USER, "size": 1}]
+            linux["gidMappings"] = [{"containerID": 0, "hostID": USER, "size": 1}]
             linux["resources"].pop("devices", None)
         mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
                   {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}]
@@ -108,7 +108,7 @@ class Box:
     def save(self):
         (self.dir / "config.json").write_text(json.dumps(self.config))
         if self.user:
-            shutil.chown(self.dir, 1000, 1000)
+            shutil.chown(self.dir, USER, USER)
 
     def ns(self, *args, **options):
         if self.user:
@@ -128,7 +128,7 @@ class Box:
         log.unlink(missing_ok=True)
         args = [str(NSRUN), "--systemd-cgroup", "--log", str(log), *command, "--bundle", str(self.dir), self.id]
         begin = time.monotonic()
-        extra = {"user": 1000, "group": 1000, "extra_groups": [], "env": USER_ENV} if self.user else {}
+        extra = {"user": USER, "group": USER, "extra_groups": [], "env": USER_ENV} if self.user else {}
         done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
                               timeout=240, **extra)
         done.seconds = time.monotonic() - begin
@@ -158,7 +158,8 @@ class Box:
         return (self.path(controller) / (v2 if V2 else v1)).read_text().strip()
 
 
-USER_ENV = {"PATH": os.environ["PATH"], "HOME": "/home/user", "XDG_RUNTIME_DIR": "/run/user/1000"}
+USER = 4321  # nobody on the host, whose files the machine shows
+USER_ENV = {"PATH": os.environ["PATH"], "HOME": "/home/lcuser", "XDG_RUNTIME_DIR": f"/run/user/{USER}"}
 ROOTFS = pathlib.Path("/srv/rootfs")
 
 
@@ -408,12 +409,12 @@ def part_nsinit():
 
 def part_user():
     """A user with linger, from outside of his session: only systemd may move his processes."""
-    run("useradd", "-m", "-u", "1000", "-s", "/bin/sh", "user")
-    run("loginctl", "enable-linger", "user")
-    if not check("the user's systemd", until(lambda: pathlib.Path("/run/user/1000/bus").exists(), 60)):
+    run("useradd", "-m", "-u", str(USER), "-s", "/bin/sh", "lcuser")
+    run("loginctl", "enable-linger", "lcuser")
+    if not check("the user's systemd", until(lambda: pathlib.Path(f"/run/user/{USER}/bus").exists(), 60)):
         return
     for way, extra in (("from outside", []), ("from a unit of his own", ["systemd-run", "--user", "--scope", "-q"])):
-        box = Box("user" if not extra else "inside", user=1000, slice_="user.slice",
+        box = Box("user" if not extra else "inside", user=USER, slice_="user.slice",
                   resources={"memory": {"limit": 48 * MIB}, "pids": {"limit": 25}, "cpu": {"quota": 30000, "period": 100000}})
         if not V2:
             done = box.start()
@@ -423,11 +424,11 @@ def part_user():
         log = box.dir / "log"
         done = subprocess.run([*extra, NSRUN, "--systemd-cgroup", "--log", log, "run", "-d", "--bundle", box.dir, box.id],
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
-                              user=1000, group=1000, extra_groups=[], env=USER_ENV, timeout=240, check=False)
+                              user=USER, group=USER, extra_groups=[], env=USER_ENV, timeout=240, check=False)
         if not check(f"run {way}", done.returncode == 0, log.read_text() if log.exists() else done):
             continue
         group = box.path()
-        check("  in the user's own unit", str(group).endswith(f"/user@1000.service/user.slice/{box.unit}"), group)
+        check("  in the user's own unit", str(group).endswith(f"/user@{USER}.service/user.slice/{box.unit}"), group)
         equal("  kernel", [(group / name).read_text().strip() for name in ("memory.max", "pids.max", "cpu.max")],
               [str(48 * MIB), "25", "30000 100000"])
         found = show(box.unit, "MemoryMax", "TasksMax", "CPUQuotaPerSecUSec", user=True)
@@ -449,14 +450,14 @@ def part_user():
 
 def user_namespace():
     """As a rootless engine does: root of a user namespace, whose units are still the user's."""
-    box = Box("rootless", user=1000, slice_="user.slice", resources={"memory": {"limit": 40 * MIB}})
+    box = Box("rootless", user=USER, slice_="user.slice", resources={"memory": {"limit": 40 * MIB}})
     for kind in ("uidMappings", "gidMappings"):
         box.config["linux"][kind] = [{"containerID": 0, "hostID": 0, "size": 1}]
     box.save()
     log = box.dir / "log"
     command = ["unshare", "-U", "-r", NSRUN, "--systemd-cgroup"]
-    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", "user": 1000,
-               "group": 1000, "extra_groups": [], "env": USER_ENV, "timeout": 240, "check": False}
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", "user": USER,
+               "group": USER, "extra_groups": [], "env": USER_ENV, "timeout": 240, "check": False}
     done = subprocess.run([*command, "--log", log, "run", "-d", "--bundle", box.dir, box.id], **options)
     if check("run as root of a user namespace", done.returncode == 0, log.read_text() if log.exists() else done):
         found = show(box.unit, "MemoryMax", "ActiveState", user=True)
@@ -467,14 +468,14 @@ def user_namespace():
 
 
 def user_nsinit():
-    box = pathlib.Path("/home/user/nsinit")
+    box = pathlib.Path("/home/lcuser/nsinit")
     box.mkdir(exist_ok=True)
     keys = {"namespaces": ["NEWNS", "NEWUTS", "NEWIPC", "NEWPID", "NEWNET", "NEWUSER"], "environment": ["PATH=/bin"],
             "cgroups": {"driver": "systemd", "name": "mine", "memory": 48 * MIB, "pids_limit": 30, "device_access": True}}
     (box / "container.json").write_text(json.dumps(keys))
     shutil.copytree(ROOTFS, box / "rootfs", symlinks=True, dirs_exist_ok=True)
-    run("chown", "-R", "1000:1000", box)
-    options = {"user": 1000, "env": USER_ENV, "cwd": box / "rootfs"}
+    run("chown", "-R", f"{USER}:{USER}", box)
+    options = {"user": USER, "env": USER_ENV, "cwd": box / "rootfs"}
     command = [NSINIT, "--root", box, "exec"]
     done = run(*command, "sh", "-c", "cat /proc/self/cgroup", **options)
     check("nsinit of a user", "/user.slice/nsinit-mine.scope" in done.stdout and done.returncode == 0, done.stdout, done.stderr)
