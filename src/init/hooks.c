@@ -361,7 +361,7 @@ static int show_root(struct init *init, const char *path)
     at = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (at < 0)
         return init_fail(init, "open", path, -errno);
-    r = sys_move_mount(init->root, at);
+    r = sys_move_mount(init->root, at, NULL);
     (void)close(at);
     return r < 0 ? init_fail(init, "move_mount", path, r) : 0;
 }
@@ -372,7 +372,7 @@ static int hide_root(struct init *init, const char *path)
 
     if (path == NULL || init->old_mounts || strcmp(path, "/") == 0)
         return 0;
-    r = sys_move_mount(init->root, init->host_root);
+    r = sys_move_mount(init->root, init->host_root, NULL);
     return r < 0 ? init_fail(init, "move_mount", "/", r) : 0;
 }
 

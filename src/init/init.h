@@ -25,7 +25,9 @@ struct init {
     bool old_mounts;       /* no open_tree or no move_mount: slots hold O_PATH fds, not detached trees */
     bool masked_directory; /* the shared empty directory exists at mask_directory */
     int mask_directory;
-    int dev;                   /* O_PATH of our fresh /dev, -1: not opened yet */
+    int dev;           /* O_PATH of our fresh /dev, -1: not opened yet */
+    const char *fresh; /* where the last tmpfs was mounted, while nothing else was mounted but in it */
+    int fresh_fd;      /* O_PATH of it, -1: not opened yet */
     uint64_t root_propagation; /* MS_* that the root mount gets when the host is out of reach */
     uint32_t ignored;          /* signals 1..31 that the caller ignored: bit N-1 */
     uid_t uid;
@@ -63,8 +65,9 @@ void text_append_number(char *out, size_t size, uint64_t number, unsigned int ba
 
 /* Attach a bind source at destination; attributes first where the kernel allows it. */
 struct bind_request {
-    int source; /* detached tree, or O_PATH fd with old_mounts */
-    int target; /* O_PATH */
+    int source;       /* detached tree, or O_PATH fd with old_mounts */
+    int target;       /* O_PATH */
+    const char *name; /* below the target, made for this; NULL: the target itself */
     const char *destination;
     uint64_t set, clear, flags, propagation;
 };

@@ -179,6 +179,7 @@ int main(int argc, char **argv)
         .null = -1,
         .mask_directory = -1,
         .dev = -1,
+        .fresh_fd = -1,
         .socket = WIRE_FD_SOCKET,
         .output = -1 };
     const struct wire_op *ops;

@@ -99,6 +99,41 @@ static void explain_mount(struct init *init, const char *type, const char *data,
     }
 }
 
+/* The tmpfs that was mounted last holds nothing yet but what we put in: there a new name is a plain directory, without a walk.
+ * Negative when `path` does not lie directly in it, or is there already. */
+static int make_in_fresh(struct init *init, const char *path, const char **ret_name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash != NULL ? (size_t)(slash - path) : 0;
+
+    if (init->fresh == NULL || strlen(init->fresh) != length || memcmp(init->fresh, path, length) != 0)
+        return -ENOENT;
+    if (init->fresh_fd < 0)
+        init->fresh_fd = path_open(init->root, init->fresh, PATH_MUST_EXIST, false);
+    if (init->fresh_fd < 0 || mkdirat(init->fresh_fd, slash + 1, 0755) < 0)
+        return -ENOENT;
+    *ret_name = slash + 1;
+    return init->fresh_fd;
+}
+
+/* Something is mounted elsewhere: on top of it, perhaps. */
+static void leave_fresh(struct init *init, const char *path)
+{
+    init->fresh = path;
+    init_close(&init->fresh_fd);
+}
+
+static int open_in_fresh(struct init *init, const char *path)
+{
+    const char *name = NULL;
+    int directory = make_in_fresh(init, path, &name), fd;
+
+    if (directory < 0)
+        return directory;
+    fd = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /* What is there already, before the mount point is made where there is nothing. */
 static int open_below(struct init *init, const struct wire_op *op, struct stat *ret_st)
 {
@@ -121,9 +156,13 @@ int step_mount(struct init *init, const struct wire_op *op)
         return init_remount(init, op);
     if ((op->number[1] & (WIRE_MOUNT_KEEP_MODE | WIRE_MOUNT_COPY_UP)) != 0)
         below = open_below(init, op, &st);
-    target = open_target(init, destination, true, (op->number[1] & WIRE_MOUNT_NO_SYMLINKS) != 0);
-    if (target >= 0 && (op->number[1] & WIRE_MOUNT_GUARD_PROC) != 0)
-        r = guard_proc(init, target, destination);
+    target = open_in_fresh(init, destination);
+    if (target < 0) {
+        leave_fresh(init, strcmp(type, "tmpfs") == 0 && !init->old_mounts ? destination : NULL);
+        target = open_target(init, destination, true, (op->number[1] & WIRE_MOUNT_NO_SYMLINKS) != 0);
+        if (target >= 0 && (op->number[1] & WIRE_MOUNT_GUARD_PROC) != 0)
+            r = guard_proc(init, target, destination);
+    }
     if (target < 0 || r < 0) {
         init_close(&target);
         init_close(&below);
@@ -217,7 +256,8 @@ int init_bind(struct init *init, const struct bind_request *request)
     }
     if (r == 0)
         wanted = false;
-    r = init->old_mounts ? bind_old(request) : sys_move_mount(request->source, request->target);
+    r = init->old_mounts ? bind_old(request)
+                         : sys_move_mount(request->source, request->target, request->name);
     if (r < 0)
         return init_fail(init, init->old_mounts ? "mount" : "move_mount", request->destination, r);
     if (!wanted)
@@ -265,6 +305,15 @@ int step_bind(struct init *init, const struct wire_op *op)
 
     if (fstat(request.source, &st) < 0)
         return init_fail(init, "fstat", request.destination, -errno);
+    request.target = S_ISDIR(st.st_mode) && (request.flags & WIRE_MOUNT_FROM_PROC) == 0
+                             ? make_in_fresh(init, request.destination, &request.name)
+                             : -ENOENT;
+    if (request.target >= 0) {
+        r = init_bind(init, &request);
+        init_close(&init->slots[op->slot]);
+        return r;
+    }
+    leave_fresh(init, NULL);
     request.target = open_target(
             init, request.destination, S_ISDIR(st.st_mode), (request.flags & WIRE_MOUNT_NO_SYMLINKS) != 0);
     if (request.target < 0)
@@ -332,6 +381,7 @@ static int open_existing(struct init *init, const char *path, int *ret_fd)
 {
     int fd = path_open(init->root, path, PATH_MUST_EXIST, false);
 
+    leave_fresh(init, NULL);
     if (fd == -ENOENT || fd == -ENOTDIR)
         return 1;
     if (fd < 0)

@@ -91,7 +91,7 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     if (r < 0 && r != -ENOSYS)
         return init_fail(init, "mount_setattr", path, r);
     made_private = r == 0;
-    r = sys_move_mount(tree, init->host_root);
+    r = sys_move_mount(tree, init->host_root, NULL);
     if (r < 0)
         return init_fail(init, "move_mount", path, r);
     if (!made_private) {
@@ -108,7 +108,7 @@ int step_rootfs(struct init *init, const struct wire_op *op)
 
     init->root_propagation = op->number[0];
     /* One answer for all later steps: are detached trees to be had, whole? */
-    if (!init->old_mounts && sys_move_mount(-1, -1) == -ENOSYS)
+    if (!init->old_mounts && sys_move_mount(-1, -1, NULL) == -ENOSYS)
         init->old_mounts = true;
     init->root = attach_rootfs(init, path, op->slot >= 0 ? init->slots[op->slot] : -1);
     if (init->root < 0)

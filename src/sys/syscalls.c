@@ -38,10 +38,10 @@ int sys_detached_tmpfs(void)
     return r;
 }
 
-int sys_move_mount(int from_fd, int to_fd)
+int sys_move_mount(int from_fd, int to_fd, const char *name)
 {
-    return result(syscall(
-            SYS_move_mount, from_fd, "", to_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+    return result(syscall(SYS_move_mount, from_fd, "", to_fd, name != NULL ? name : "",
+            MOVE_MOUNT_F_EMPTY_PATH | (name != NULL ? 0 : MOVE_MOUNT_T_EMPTY_PATH)));
 }
 
 int sys_mount_setattr(int fd, unsigned int flags, const struct mount_attr *attr)

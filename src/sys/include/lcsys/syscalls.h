@@ -20,8 +20,9 @@
 
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 int sys_open_tree(int dirfd, const char *path, unsigned int flags);
-int sys_detached_tmpfs(void);               /* an empty one, mounted nowhere */
-int sys_move_mount(int from_fd, int to_fd); /* both by descriptor, with empty paths */
+int sys_detached_tmpfs(void); /* an empty one, mounted nowhere */
+/* From a descriptor, to one or to a name below it, which is not followed when it is a link. */
+int sys_move_mount(int from_fd, int to_fd, const char *name);
 int sys_mount_setattr(int fd, unsigned int flags, const struct mount_attr *attr);
 int sys_mount(
         const char *source, const char *target, const char *type, unsigned long flags, const char *data);
