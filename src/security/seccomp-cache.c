@@ -18,7 +18,7 @@
 
 #define CACHE_NAME ".seccomp"
 #define CACHE_ENTRIES 64
-#define CACHE_MAGIC "lcbpf 4" /* the number: of this format, and of the way in which we compile */
+#define CACHE_MAGIC "lcbpf 5" /* the number: of this format, and of the way in which we compile */
 #define NAME_SIZE 17
 
 /* Behind it: the key, then the program. */

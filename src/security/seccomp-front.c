@@ -89,10 +89,10 @@ static size_t ranges_room(const struct seccomp_table *table)
 
 static void ranges_make(const struct seccomp_table *table, struct ranges *ranges)
 {
-    range_add(ranges, 0, SECCOMP_TO_REST);
+    range_add(ranges, 0, table->unnamed);
     for (size_t i = 0; i < table->count; i++) {
         range_add(ranges, table->list[i].number, table->list[i].action);
-        range_add(ranges, table->list[i].number + 1, SECCOMP_TO_REST);
+        range_add(ranges, table->list[i].number + 1, table->unnamed);
     }
     if (table->above_known)
         range_add(ranges, table->highest + 1, ANSWER_ENOSYS);

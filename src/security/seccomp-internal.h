@@ -38,6 +38,7 @@ struct seccomp_table {
     uint32_t arch;                 /* libseccomp's token */
     struct seccomp_constant *list; /* sorted by number, no number twice */
     size_t count;
+    uint32_t unnamed; /* what holds for all numbers that the profile does not name */
     bool above_known; /* numbers above `highest` are answered by ENOSYS */
     uint32_t highest;
 };

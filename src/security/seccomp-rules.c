@@ -16,6 +16,9 @@ static const char *const multiplexed[] = { "accept", "accept4", "bind", "connect
     "recvmmsg", "recvmsg", "semctl", "semget", "semop", "semtimedop", "send", "sendmmsg", "sendmsg", "sendto",
     "setsockopt", "shmat", "shmctl", "shmdt", "shmget", "shutdown", "socket", "socketcall", "socketpair" };
 
+/* More than it has. */
+#define X86_NUMBERS 512
+
 static bool is_multiplexed(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(multiplexed); i++)
@@ -185,10 +188,22 @@ static bool default_refuses(uint32_t action)
     }
 }
 
+/* Calls that libseccomp also looks for behind socketcall and ipc have numbers of their own, which it does not tell by name. */
+static void leave_multiplexed(struct seccomp_table *table)
+{
+    for (int number = 0; number < X86_NUMBERS; number++) {
+        char *name = seccomp_syscall_resolve_num_arch(table->arch, number);
+
+        if (name != NULL && is_multiplexed(name) && (!table->above_known || number <= (int)table->highest))
+            table->list[table->count++] = (struct seccomp_constant){ (uint32_t)number, SECCOMP_TO_REST };
+        free(name);
+    }
+}
+
 static int make_table(const struct config_seccomp *config, struct seccomp_rules *rules,
         struct seccomp_table *table, struct lc_error **err)
 {
-    table->list = calloc(rules->n_uses + 1, sizeof(*table->list));
+    table->list = calloc(rules->n_uses + X86_NUMBERS, sizeof(*table->list));
     if (table->list == NULL)
         return seccomp_raise(err, ENOMEM, SECCOMP_POINTER, NULL, "no memory");
     for (size_t i = 0, count; i < rules->n_uses; i += count) {
@@ -207,6 +222,11 @@ static int make_table(const struct config_seccomp *config, struct seccomp_rules 
         table->list[table->count++] = (struct seccomp_constant){ (uint32_t)number, action };
     }
     table->above_known = table->above_known && default_refuses(rules->default_action);
+    table->unnamed = rules->default_action;
+    if (table->arch == SCMP_ARCH_X86)
+        leave_multiplexed(table);
+    else if (arch_multiplexes(table->arch))
+        table->unnamed = SECCOMP_TO_REST;
     return sort_table(table, err);
 }
 
