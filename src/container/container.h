@@ -153,7 +153,7 @@ struct spawn {
     bool own_memory;   /* a copy of ours instead of ours: the group limits memory */
     bool vfork;        /* return only when the image runs */
     bool wait_mapped;  /* user namespace: wait for MAPPED, then become root, before the image is executed */
-    void *stack;       /* out: to be unmapped when the child has executed the image */
+    void *stack;       /* out: to be freed when the child has executed the image */
     pid_t pid;         /* out */
     int pidfd;         /* out, -1 without */
 };

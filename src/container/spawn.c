@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -150,9 +150,9 @@ int spawn_child(struct spawn *spawn)
     long pid;
 
     spawn->pidfd = -1;
-    stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED)
-        return -errno;
+    stack = malloc(STACK_SIZE);
+    if (stack == NULL)
+        return -ENOMEM;
     /* No handler of the caller may run in the child, which has the caller's memory. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -161,7 +161,7 @@ int spawn_child(struct spawn *spawn)
         pid = clone_old(spawn, stack);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
-        (void)munmap(stack, STACK_SIZE);
+        free(stack);
         return (int)pid;
     }
     spawn->stack = stack;
@@ -171,7 +171,5 @@ int spawn_child(struct spawn *spawn)
 
 void spawn_release(struct spawn *spawn)
 {
-    if (spawn->stack != NULL)
-        (void)munmap(spawn->stack, STACK_SIZE);
-    spawn->stack = NULL;
+    free(TAKE_POINTER(spawn->stack));
 }
