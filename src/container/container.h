@@ -74,9 +74,8 @@ struct container {
     char root[PATH_MAX], rootfs[PATH_MAX];
     int root_fd;                    /* directory of container.json, pid, start */
     int state_fd, lock_fd;          /* state directory; the locked record file, -1 when not locked */
-    char id[256], record_name[264]; /* device and inode of the root directory; with ".json" */
+    char id[256], record_name[264]; /* device and inode of the root directory; with ".json". OCI: id, twice */
     int mark_fd;                    /* holds the namespace of record.mark, or -1 */
-    int runtime_fd; /* OCI: the state root, borrowed; state_fd is the container's own directory */
     const struct log *log;
     bool beginning;                      /* OCI: its maker is at it, and has recorded nothing yet */
     const struct lc_config *config;      /* OCI: what is written behind the first record */

@@ -464,7 +464,6 @@ int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc
     fd_close(&process->session.socket);
     /* For the end: what it was in, and where that is written down. */
     container_unlock(&process->container);
-    process->container.runtime_fd = -EBADF;
     process->container.config = NULL;
     process->container.log = &process->log;
     process->keeps_final = (creation.options.flags & LC_RECORD_END) != 0;

@@ -1,4 +1,5 @@
 #include "journal.h"
+#include "runtime.h"
 
 #include <base/util.h>
 
@@ -27,7 +28,10 @@ void journal_name(const struct container *container, char *out, size_t size)
 {
     int length = (int)strlen(container->record_name) - (int)strlen(".json");
 
-    (void)snprintf(out, size, "%.*s.events", length > 0 ? length : 0, container->record_name);
+    if (strcmp(container->id, container->record_name) == 0)
+        oci_companion(container, "events", out, size);
+    else
+        (void)snprintf(out, size, "%.*s.events", length > 0 ? length : 0, container->record_name);
 }
 
 static int open_journal(const struct container *container)

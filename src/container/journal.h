@@ -11,7 +11,7 @@
 #define TIME_TEXT_MAX 40
 void time_text(char *out, size_t size);
 
-/* ".../ID.events" in the state directory. */
+/* "ID.events" in the state directory; runtime.h has that of OCI containers. */
 void journal_name(const struct container *container, char *out, size_t size);
 bool journal_is_read(const struct container *container);
 void journal_remove(const struct container *container);

@@ -1,10 +1,13 @@
-/* OCI containers: a directory per container below a state root. Shared by the files of this room that deal with them.
+/* OCI containers: a file per container in a state root. Shared by the files of this room that deal with them.
  *
- *   STATE_ROOT/ID/state.json   the record, padded to a fixed size, and behind it config.json as it was at create, then the
- *                              part of it that who joins has to read, and the program of its seccomp filter.
- *                              flock: whoever changes something. A lock on one byte of it, held by a descriptor of the child
- *                              until its execve closes that: the container is "created", its program does not run yet.
- *   STATE_ROOT/ID/start        the socket on which the child listens for `start`; gone when the program runs. */
+ *   STATE_ROOT/ID             the record, padded to a fixed size, and behind it config.json as it was at create, then the
+ *                             part of it that who joins has to read, and the program of its seccomp filter.
+ *                             flock: whoever changes something. A lock on one byte of it, held by a descriptor of the child
+ *                             until its execve closes that: the container is "created", its program does not run yet.
+ *   STATE_ROOT/.INODE.start   the socket on which the child listens for `start`; gone when the program runs.
+ *   STATE_ROOT/.INODE.events  what happened, while somebody watches (journal.h).
+ *
+ * INODE is the record's, in hexadecimal: an id may be as long as a name can be, and the address of a socket may not. */
 #ifndef CONTAINER_RUNTIME_H
 #define CONTAINER_RUNTIME_H
 
@@ -29,7 +32,7 @@ const char *status_name(enum status status);
 
 /* ---- store-oci.c ---- */
 int id_check(const char *id, struct lc_error **err);
-/* Makes the directory and the empty record, locked. -EEXIST when the id is taken. */
+/* Makes the empty record, locked. -EEXIST when the id is taken. */
 int oci_make(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
 /* Opens an existing container, its record read, without the lock. -ENOENT. */
 int oci_open(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
@@ -46,7 +49,10 @@ void oci_locate(const struct container *container, const struct lc_config *confi
 /* A descriptor that holds the lock of "created"; to be given to the child. */
 int created_lock(const struct container *container, struct lc_error **err);
 enum status oci_status(const struct container *container);
-/* Removes directory and files. */
+/* The name of another file of a container's. */
+#define COMPANION_MAX 40
+void oci_companion(const struct container *container, const char *kind, char *out, size_t size);
+/* Removes its files. */
 int oci_remove(struct container *container, struct lc_error **err);
 /* Everything: processes, groups, interfaces, files. Locked. */
 int oci_reclaim(struct container *container, struct lc_error **err);

@@ -1,4 +1,4 @@
-/* `start`: the child listens on a socket in the container's directory, and answers on it why its program does not run. */
+/* `start`: the child listens on a socket beside the record, and answers on it why its program does not run. */
 #include "final.h"
 #include "journal.h"
 #include "runtime.h"
@@ -17,8 +17,11 @@
 static struct sockaddr_un start_address(const struct container *container)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char name[COMPANION_MAX];
 
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/start", container->state_fd);
+    oci_companion(container, "start", name, sizeof(name));
+    (void)snprintf(
+            address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", container->state_fd, name);
     return address;
 }
 
@@ -34,6 +37,8 @@ int start_listen(const struct container *container, struct lc_error **err)
     struct sockaddr_un address = start_address(container);
     CLEAN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
+    /* Left by one whose record somebody has removed by hand. */
+    (void)unlink(address.sun_path);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 4) < 0)
         return fail(err, "bind", errno);
     return fd_take(&fd);
@@ -125,7 +130,7 @@ static int start(struct container *container, const struct lc_config *config, st
         r = start_finish(container, config, &session, err);
     session_close(&session);
     if (r == 0)
-        (void)unlinkat(container->state_fd, "start", 0);
+        (void)unlink(start_address(container).sun_path);
     return r;
 }
 

@@ -31,14 +31,14 @@ static void add_annotations(struct buffer *out, const struct lc_config *config)
     buffer_text(out, "\n  }");
 }
 
-/* Who made it: the owner of its directory. By name where the host knows one. */
+/* Who made it: the owner of its record. By name where the host knows one. */
 static void add_owner(struct buffer *out, const struct container *container)
 {
     char numbers[16], text[1024];
     struct passwd entry, *found = NULL;
     struct stat st;
 
-    if (fstat(container->state_fd, &st) < 0)
+    if (fstatat(container->state_fd, container->record_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return;
     (void)snprintf(numbers, sizeof(numbers), "%u", (unsigned int)st.st_uid);
     (void)getpwuid_r(st.st_uid, &entry, text, sizeof(text), &found);
@@ -111,7 +111,7 @@ static void list_one(struct lc_runtime *runtime, const char *id, struct buffer *
     struct container container;
     CLEAN_FREE char *text = NULL;
 
-    /* One that is deleted just now, or is somebody else's directory, is no container. */
+    /* One that is deleted just now, or is somebody else's, is no container. */
     if (id_check(id, NULL) < 0 || oci_open(runtime, id, &container, NULL) < 0)
         return;
     text = describe(&container, NULL);

@@ -7,16 +7,15 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#define STATE "state.json"
 /* No read or write ever goes there: the byte is only a name for the lock of "created". */
 #define CREATED_BYTE ((off_t)1 << 40)
-#define OPEN_TRIES 50
 #define LOCK_TRIES 5
 
 static int fail(struct lc_error **err, const char *call, const char *object, int errnum)
@@ -41,51 +40,62 @@ int id_check(const char *id, struct lc_error **err)
             id != NULL ? id : "");
 }
 
-static void begin(struct container *container, struct lc_runtime *runtime, const char *id)
-{
-    *container = (struct container){ .root_fd = -EBADF,
-        .state_fd = -EBADF,
-        .lock_fd = -EBADF,
-        .mark_fd = -EBADF,
-        .status = -1,
-        .runtime_fd = runtime->fd,
-        .log = &runtime->log,
-        .record_name = STATE };
-    memcpy(container->id, id, strlen(id) + 1);
-}
-
-static int open_directory(struct container *container)
-{
-    container->state_fd =
-            openat(container->runtime_fd, container->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return container->state_fd < 0 ? -errno : 0;
-}
-
-int oci_make(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
+static int begin(
+        struct container *container, struct lc_runtime *runtime, const char *id, struct lc_error **err)
 {
     int r = id_check(id, err);
 
     if (r < 0)
         return r;
-    begin(container, runtime, id);
+    *container = (struct container){ .root_fd = -EBADF,
+        .state_fd = fcntl(runtime->fd, F_DUPFD_CLOEXEC, 0),
+        .lock_fd = -EBADF,
+        .mark_fd = -EBADF,
+        .status = -1,
+        .log = &runtime->log };
+    memcpy(container->id, id, strlen(id) + 1);
+    memcpy(container->record_name, id, strlen(id) + 1);
+    return container->state_fd >= 0 ? 0 : fail(err, "fcntl", runtime->root, errno);
+}
+
+/* 1: whoever had it before us has removed the file, and this lock is on nothing. */
+static int lock_opened(struct container *container)
+{
+    struct stat st;
+
+    while (flock(container->lock_fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return -errno;
+    if (fstat(container->lock_fd, &st) < 0)
+        return -errno;
+    if (st.st_nlink > 0)
+        return S_ISREG(st.st_mode) ? 0 : -ENOENT;
+    fd_close(&container->lock_fd);
+    return 1;
+}
+
+int oci_make(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
+{
+    int r = begin(container, runtime, id, err);
+
+    if (r < 0)
+        return r;
     container->record.oci.present = true;
     container->record.oci.status = -1;
-    if (mkdirat(runtime->fd, id, 0700) < 0) {
-        if (errno == EEXIST)
-            return error_raise(err, &(struct error_site){ .stage = "state", .errnum = EEXIST },
-                    "container with given ID already exists: %s", id);
-        return fail(err, "mkdir", id, errno);
-    }
-    r = open_directory(container);
+    do {
+        container->lock_fd =
+                openat(container->state_fd, id, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        r = container->lock_fd < 0 ? -errno : lock_opened(container);
+    } while (r > 0);
+    if (r == -EEXIST)
+        r = error_raise(err, &(struct error_site){ .stage = "state", .errnum = EEXIST },
+                "container with given ID already exists: %s", id);
+    else if (r < 0)
+        r = fail(err, "open", id, -r);
+    if (r < 0 && container->lock_fd >= 0)
+        (void)unlinkat(container->state_fd, id, 0);
     if (r < 0)
-        return fail(err, "open", id, -r);
-    container->lock_fd =
-            openat(container->state_fd, STATE, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (container->lock_fd < 0 || flock(container->lock_fd, LOCK_EX) < 0) {
-        r = fail(err, "open", STATE, errno);
         container_close(container);
-        (void)unlinkat(runtime->fd, id, AT_REMOVEDIR);
-    }
     return r;
 }
 
@@ -129,16 +139,16 @@ int record_write_oci(struct container *container, struct lc_error **err)
     text = record_format(container, NULL);
     length = text != NULL ? strlen(text) : 0;
     if (length == 0 || length > oci->config)
-        return fail(err, "malloc", STATE, ENOMEM);
+        return fail(err, "malloc", container->id, ENOMEM);
     text = realloc(text, oci->config);
     if (text == NULL)
-        return fail(err, "malloc", STATE, ENOMEM);
+        return fail(err, "malloc", container->id, ENOMEM);
     memset(text + length, ' ', oci->config - length);
     text[oci->config - 1] = '\n';
     parts[0] = (struct iovec){ text, oci->config };
     put = pwritev(container->lock_fd, parts, first ? 4 : 1, 0);
     if (put != (ssize_t)(oci->config + following))
-        return fail(err, "pwritev", STATE, put < 0 ? errno : ENOSPC);
+        return fail(err, "pwritev", container->id, put < 0 ? errno : ENOSPC);
     return 0;
 }
 
@@ -151,7 +161,7 @@ static int missing(const char *id, struct lc_error **err)
 /* 1 (from reading): create was killed before it wrote anything, or is just beginning. */
 static int finish_open(struct container *container, int fd, struct lc_error **err)
 {
-    int r = fd < 0 && errno != ENOENT ? -errno : fd < 0 ? 1 : record_load(container, fd);
+    int r = record_load(container, fd);
 
     if (r == 0 && !container->record.oci.present)
         r = -EBADMSG;
@@ -164,22 +174,7 @@ static int finish_open(struct container *container, int fd, struct lc_error **er
         log_warning(container->log, "the state of container %s is damaged", container->id);
         return 1;
     }
-    return fail(err, "open", STATE, -r);
-}
-
-/* Its maker makes the directory, then the file, then locks it, then writes: a dead maker's lock is gone. */
-static int open_state(const struct container *container)
-{
-    int fd = -1;
-
-    for (int i = 0; i < OPEN_TRIES && fd < 0; i++) {
-        fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 && errno != ENOENT)
-            break;
-        if (fd < 0)
-            (void)usleep(200);
-    }
-    return fd;
+    return fail(err, "open", container->id, -r);
 }
 
 static bool is_locked(int fd)
@@ -193,17 +188,20 @@ static bool is_locked(int fd)
 int oci_open(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
 {
     CLEAN_FD int fd = -EBADF;
-    int r = id_check(id, err);
+    struct stat st;
+    int r = begin(container, runtime, id, err);
 
     if (r < 0)
         return r;
-    begin(container, runtime, id);
-    r = open_directory(container);
-    if (r < 0)
-        return r == -ENOENT || r == -ENOTDIR ? missing(id, err) : fail(err, "open", id, -r);
-    fd = open_state(container);
-    r = finish_open(container, fd, err);
-    for (int i = 0; i < LOCK_TRIES && r == 1 && fd >= 0 && !container->beginning; i++) {
+    fd = openat(container->state_fd, id, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        r = errno == ENOENT || errno == ELOOP ? missing(id, err) : fail(err, "open", id, errno);
+    else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        r = missing(id, err);
+    else
+        r = finish_open(container, fd, err);
+    /* Its maker makes the file, then locks it, then writes: a dead maker's lock is gone. */
+    for (int i = 0; i < LOCK_TRIES && r == 1 && !container->beginning; i++) {
         container->beginning = is_locked(fd);
         (void)usleep(200);
         r = finish_open(container, fd, err);
@@ -216,44 +214,40 @@ int oci_open(struct lc_runtime *runtime, const char *id, struct container *conta
 int oci_open_locked(
         struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
 {
-    for (;;) {
-        struct stat st;
-        int r = id_check(id, err);
+    int r = begin(container, runtime, id, err);
 
-        if (r < 0)
-            return r;
-        begin(container, runtime, id);
-        r = open_directory(container);
-        if (r < 0)
-            return r == -ENOENT || r == -ENOTDIR ? missing(id, err) : fail(err, "open", id, -r);
-        /* Made when missing, to have something to lock: create was killed between two system calls. */
-        r = container_lock(container, err);
-        if (r == 0 && fstat(container->state_fd, &st) == 0 && st.st_nlink > 0) {
-            r = finish_open(container, container->lock_fd, err);
-            if (r >= 0)
-                return 0;
-        }
+    if (r < 0)
+        return r;
+    /* Deleted while we waited for the lock: there may be another of this name by now. */
+    do {
+        container->lock_fd = openat(container->state_fd, id, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+        r = container->lock_fd < 0 ? -errno : lock_opened(container);
+    } while (r > 0);
+    if (r == -ENOENT || r == -EISDIR || r == -ELOOP)
+        r = missing(id, err);
+    else if (r < 0)
+        r = fail(err, "open", id, -r);
+    else
+        r = finish_open(container, container->lock_fd, err);
+    if (r < 0)
         container_close(container);
-        if (r < 0)
-            return r;
-        /* Deleted while we waited for the lock; there may be another of this name by now. */
-    }
+    return r < 0 ? r : 0;
 }
 
 int created_lock(const struct container *container, struct lc_error **err)
 {
     struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = CREATED_BYTE, .l_len = 1 };
-    CLEAN_FD int fd = openat(container->state_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD int fd = openat(container->state_fd, container->id, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0)
-        return fail(err, "fcntl", STATE, errno);
+        return fail(err, "fcntl", container->id, errno);
     return fd_take(&fd);
 }
 
 static bool is_waiting(const struct container *container)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CREATED_BYTE, .l_len = 1 };
-    CLEAN_FD int fd = openat(container->state_fd, STATE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD int fd = openat(container->state_fd, container->id, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 
     return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
@@ -284,15 +278,23 @@ enum status oci_status(const struct container *container)
     return created ? STATUS_CREATED : STATUS_RUNNING;
 }
 
+void oci_companion(const struct container *container, const char *kind, char *out, size_t size)
+{
+    struct stat st = { 0 };
+
+    (void)fstatat(container->state_fd, container->record_name, &st, AT_SYMLINK_NOFOLLOW);
+    (void)snprintf(out, size, ".%llx.%s", (unsigned long long)st.st_ino, kind);
+}
+
 int oci_remove(struct container *container, struct lc_error **err)
 {
-    static const char *const files[] = { "start", STATE };
+    char start[COMPANION_MAX];
 
     journal_remove(container);
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-        if (unlinkat(container->state_fd, files[i], 0) < 0 && errno != ENOENT)
-            return fail(err, "unlinkat", files[i], errno);
-    if (unlinkat(container->runtime_fd, container->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return fail(err, "rmdir", container->id, errno);
+    oci_companion(container, "start", start, sizeof(start));
+    if (unlinkat(container->state_fd, start, 0) < 0 && errno != ENOENT)
+        return fail(err, "unlinkat", start, errno);
+    if (unlinkat(container->state_fd, container->id, 0) < 0 && errno != ENOENT)
+        return fail(err, "unlinkat", container->id, errno);
     return 0;
 }

@@ -147,8 +147,10 @@ void container_unlock(struct container *container)
 {
     struct stat st;
 
-    /* An empty record file says nothing: it is only left by a look at a container that is not there. */
-    if (container->lock_fd >= 0 && fstat(container->lock_fd, &st) == 0 && st.st_size == 0 && st.st_nlink > 0)
+    /* An empty record file says nothing: it is only left by a look at a container that is not there. An OCI container's says
+     * that create was killed, which `delete` cleans up after. */
+    if (container->lock_fd >= 0 && !container->record.oci.present && fstat(container->lock_fd, &st) == 0 &&
+            st.st_size == 0 && st.st_nlink > 0)
         (void)unlinkat(container->state_fd, container->record_name, 0);
     fd_close(&container->lock_fd);
 }

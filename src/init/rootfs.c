@@ -193,6 +193,7 @@ int step_detach_host(struct init *init, const struct wire_op *op)
     init_close(&init->null);
     init_close(&init->mask_directory);
     init_close(&init->dev);
+    init_close(&init->fresh_fd);
     if (chdir("/") < 0)
         return init_fail(init, "chdir", "/", -errno);
     return op->number[0] != 0 ? set_root_propagation(init) : 0;

@@ -170,15 +170,13 @@ def test_pause_is_no_trap(machine, tool):
 
 
 def test_nothing_recorded_yet(machine):
-    """The first traces: a directory, and one with an empty file of the state."""
+    """The first trace: an empty file of the state."""
     bundle = machine.bundle
     bundle.ok("list")
     path = os.path.join(bundle.state_root, bundle.name)
-    for content in (None, "", "{", "{}"):
-        os.mkdir(path, 0o700)
-        if content is not None:
-            with open(os.path.join(path, "state.json"), "w", encoding="ascii") as file:
-                file.write(content)
+    for content in ("", "{", "{}"):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(content)
         assert bundle.status() == "stopped", content
         assert bundle("exec", bundle.name, "true").status == 255
         assert bundle("start", bundle.name).status == 1
