@@ -246,17 +246,20 @@ static void say_exit(struct lc_events *events, bool with_final)
     add_exit(events, NULL, data);
 }
 
-/* Is somebody at its end who will say the last word? Of a root directory: its owner, as long as the record is there. */
+/* Is somebody at its end who will say the last word? Its owner, as long as the record is there: of a root directory always, of an
+ * OCI container when it is he who has reaped it, and so he alone knows how it ended. */
 static bool is_expected(struct lc_events *events)
 {
     struct container now = events->container;
     bool there;
 
-    if (events->oci)
+    if (events->oci && events->exit_code >= 0)
         return false;
     now.record = (struct record){ 0 };
-    there = root_look(&now) == 0 && now.record.init.pid == events->container.record.init.pid &&
-            identity_alive(&now.record.owner);
+    there = root_look(&now) == 0 && now.record.init.pid == events->container.record.init.pid;
+    if (there && events->oci)
+        events->exit_code = now.record.oci.status;
+    there = there && (!events->oci || events->exit_code < 0) && identity_alive(&now.record.owner);
     record_done(&now.record);
     return there;
 }

@@ -200,8 +200,8 @@ def test_pressure(nsinit, limited, watch):
 
 # ---- nsrun ----
 
-def nsrun_watch(watch, bundle, *arguments):
-    events = watch(bundle.nsrun, "--root", bundle.state_root, "events", *arguments, bundle.name)
+def nsrun_watch(watch, bundle, *arguments, prefix=()):
+    events = watch(*prefix, bundle.nsrun, "--root", bundle.state_root, "events", *arguments, bundle.name)
     wait_until(lambda: any(name.endswith(".events") for name in os.listdir(bundle.state_root)), 5, "a journal")
     return events
 
@@ -246,6 +246,22 @@ def test_nsrun_events_of_run(bundle, watch):
     assert run.wait().status == 6
     events.end()
     assert events.types() == ["exit"] and events.events()[0]["data"]["status"] == 6
+
+
+def test_nsrun_events_of_run_when_only_run_knows_the_status(bundle, watch, work):
+    """Before Linux 6.15 a pidfd does not tell how a process ended that has been reaped: then the record, or its owner, will."""
+    log = os.path.join(work, "strace")
+    slow = ["strace", "-f", "-o", log, "-e", "trace=waitid", "-e", "inject=waitid:delay_exit=500000"]
+    old = ["strace", "-f", "-o", log + "-events", "-e", "trace=ioctl", "-e", "inject=ioctl:error=ENOTTY"]
+    for command in (["run"], ["run", "--keep"]):
+        bundle.script("echo ready; read x; exit 6")
+        run = bundle.launch(*command, prefix=slow, stdin=subprocess.PIPE).wait_output("ready")
+        events = nsrun_watch(watch, bundle, prefix=old)
+        run.process.stdin.close()
+        assert run.wait().status == 6
+        events.end()
+        assert events.types() == ["exit"] and events.events()[0]["data"]["status"] == 6, events.lines()
+    bundle.delete()
 
 
 def test_nsrun_events_of_a_stopped_container(bundle):
