@@ -160,6 +160,25 @@ static inline void set_limit(struct config_cgroups *cgroups, enum config_limit l
     cgroups->limits[limit] = (struct config_number){ true, value };
 }
 
+/* Whether the kernel has this file of the cpu controller: burst is there since Linux 5.14, cpu.idle since 5.15. To be asked
+ * before the test makes its groups, which are the same ones. */
+static inline bool kernel_has_cpu(const char *v1, const char *v2)
+{
+    struct lc_config config = plain();
+    CLEAN_FREE char *text = NULL;
+    struct lc_error *err = NULL;
+    struct cgroup_set set;
+    bool found;
+
+    set_limit(&config.cgroups, LIMIT_CPU_SHARES, 1024);
+    must(make(&config, &set, &err), &err);
+    found = read_any(&set, v1, &text) || read_any(&set, v2, &text);
+    finish(&set);
+    if (!found)
+        print_message("no %s or %s in this kernel\n", v1, v2);
+    return found;
+}
+
 #define MIB(n) ((int64_t)(n) << 20)
 
 #endif
