@@ -120,3 +120,12 @@ def mount_list(pid_or_text="self"):
 def mounts(pid_or_text="self"):
     """{mount point: Mount}; the topmost one where several are stacked."""
     return {mount.point: mount for mount in mount_list(pid_or_text)}
+
+
+def within_file_system(path):
+    """What a mount of this path has as its root: the path from its file system's own root on."""
+    path = os.path.realpath(path)
+    below = [mount for mount in mount_list() if (path + "/").startswith(mount.point.rstrip("/") + "/")]
+    longest = max(len(mount.point) for mount in below)
+    mount = [mount for mount in below if len(mount.point) == longest][-1]
+    return os.path.normpath(mount.root + "/" + path[len(mount.point.rstrip("/")):])
