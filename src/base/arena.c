@@ -63,14 +63,16 @@ char *arena_strdup(struct arena *arena, const char *text)
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)
 {
     va_list again;
-    char *text = NULL;
+    char usual[128], *text = NULL; /* most are shorter, and then need not be measured first */
     int length;
 
     va_copy(again, args);
-    length = vsnprintf(NULL, 0, fmt, args);
+    length = vsnprintf(usual, sizeof(usual), fmt, args);
     if (length >= 0)
         text = arena_alloc(arena, (size_t)length + 1);
-    if (text != NULL)
+    if (text != NULL && (size_t)length < sizeof(usual))
+        memcpy(text, usual, (size_t)length + 1);
+    else if (text != NULL)
         (void)vsnprintf(text, (size_t)length + 1, fmt, again);
     va_end(again);
     return text;

@@ -85,14 +85,27 @@ static size_t utf8_length(const char *text)
     return length;
 }
 
+/* How many bytes of it JSON takes as they are, one by one. */
+static size_t plain_length(const char *text)
+{
+    size_t length = 0;
+
+    while ((unsigned char)text[length] >= 0x20 && (unsigned char)text[length] < 0x80 && text[length] != '"' &&
+            text[length] != '\\')
+        length++;
+    return length;
+}
+
 void buffer_json_string(struct buffer *buffer, const char *text)
 {
     buffer_text(buffer, "\"");
     while (*text != '\0') {
         unsigned char c = (unsigned char)*text;
-        size_t length = utf8_length(text);
+        size_t plain = plain_length(text), length = plain > 0 ? plain : utf8_length(text);
 
-        if (c == '"' || c == '\\')
+        if (plain > 0)
+            buffer_add(buffer, text, plain);
+        else if (c == '"' || c == '\\')
             buffer_printf(buffer, "\\%c", c);
         else if (c < 0x20)
             buffer_printf(buffer, "\\u%04x", c);

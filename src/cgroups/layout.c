@@ -2,6 +2,7 @@
  * mountinfo is long and slow to make on hosts with many mounts. */
 #include "internal.h"
 
+#include <base/buffer.h>
 #include <base/util.h>
 
 #include <fcntl.h>
@@ -226,11 +227,13 @@ static int search_mountinfo(const char *type, const char *option, char **ret_mou
 static int try_usual(const char *name, size_t length, long magic, char **ret_mount)
 {
     CLEAN_FREE char *path = NULL;
+    struct buffer out = { 0 };
 
-    if (asprintf(&path, CGROUP_ROOT "%s%.*s", length > 0 ? "/" : "", (int)length, name) < 0) {
-        path = NULL;
+    buffer_text(&out, length > 0 ? CGROUP_ROOT "/" : CGROUP_ROOT);
+    buffer_add(&out, name, length);
+    path = buffer_take_text(&out);
+    if (path == NULL)
         return -ENOMEM;
-    }
     if (!is_cgroup(path, magic))
         return -ENOENT;
     *ret_mount = TAKE_POINTER(path);

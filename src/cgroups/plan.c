@@ -1,6 +1,7 @@
 /* Which groups a configuration needs. Looks, but changes nothing. */
 #include "internal.h"
 
+#include <base/buffer.h>
 #include <base/util.h>
 
 #include <fcntl.h>
@@ -85,6 +86,7 @@ int plan_add_group(
         struct planner *planner, char *mount_consumed, const char *base, bool v2, uint32_t controllers)
 {
     struct cgroup_group *group = &planner->set.groups[planner->set.count];
+    struct buffer path = { 0 };
 
     if (planner->set.count == CGROUP_HIERARCHIES_MAX) {
         free(mount_consumed);
@@ -92,11 +94,11 @@ int plan_add_group(
     }
     *group = (struct cgroup_group){ .mount = mount_consumed, .v2 = v2, .controllers = controllers };
     planner->set.count++;
-    if (asprintf(&group->path, "%s%s%s", mount_consumed, base, planner->below) < 0) {
-        group->path = NULL;
-        return plan_out_of_memory(planner->err);
-    }
-    return 0;
+    buffer_text(&path, mount_consumed);
+    buffer_text(&path, base);
+    buffer_text(&path, planner->below);
+    group->path = buffer_take_text(&path);
+    return group->path != NULL ? 0 : plan_out_of_memory(planner->err);
 }
 
 int plan_refuse(struct planner *planner, enum cgroup_controller controller, const char *why)

@@ -17,6 +17,9 @@
 /* No read or write ever goes there: the byte is only a name for the lock of "created". */
 #define CREATED_BYTE ((off_t)1 << 40)
 #define LOCK_TRIES 5
+/* Room for a record, so that it can be written over what was there; of that, for what is only known at the end. */
+#define USUAL_RECORD 5120
+#define LAST_WORD 2048
 
 static int fail(struct lc_error **err, const char *call, const char *object, int errnum)
 {
@@ -122,21 +125,20 @@ int record_write_oci(struct container *container, struct lc_error **err)
     struct record_oci *oci = &container->record.oci;
     bool first = oci->config == 0;
     CLEAN_FREE char *text = NULL;
-    size_t length, following = 0;
+    size_t length, following = 0, size = USUAL_RECORD;
     struct iovec parts[4];
     ssize_t put;
 
     if (container->record.owner.pid == 0)
         (void)identity_read(getpid(), &container->record.owner);
-    if (first) {
+    if (first)
         following = follow(container, parts + 1);
-        oci->config = 1 << 30; /* as long as it will ever be */
-        text = record_format(container, NULL);
-        /* And room for the last word. */
-        oci->config = text != NULL ? (strlen(text) + 3072) / 1024 * 1024 : 0;
+    do {
         free(TAKE_POINTER(text));
-    }
-    text = record_format(container, NULL);
+        oci->config = first ? size : oci->config;
+        text = record_format(container, NULL);
+        size = text != NULL ? (strlen(text) + LAST_WORD + 1023) / 1024 * 1024 : 0;
+    } while (first && size > oci->config);
     length = text != NULL ? strlen(text) : 0;
     if (length == 0 || length > oci->config)
         return fail(err, "malloc", container->id, ENOMEM);
