@@ -275,6 +275,9 @@ static int host_half(struct creation *creation, struct lc_error **err)
     if (r == 0 && !creation->plan->forks)
         r = trees_send(session, err);
     if (r == 0)
+        r = cgroup_make_v1(creation->config, &container->record.groups, container->log, err);
+    /* As late as can be: it is made meanwhile. */
+    if (r == 0)
         r = give_network(creation, err);
     if (r == 0)
         r = identify(creation, err);
@@ -282,8 +285,6 @@ static int host_half(struct creation *creation, struct lc_error **err)
         r = trees_send(session, err);
     if (r == 0 && (creation->plan->map_ids || creation->plan->maps_late) && geteuid() == 0)
         limits_raise(creation->config, session->pid);
-    if (r == 0)
-        r = cgroup_make_v1(creation->config, &container->record.groups, container->log, err);
     if (r == 0)
         r = enter_rdt(creation, err);
     if (r == 0)

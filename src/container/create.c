@@ -222,11 +222,6 @@ static int host_half(struct container *container, const struct lc_config *config
         r = map_ids(config, session, err);
     if (r == 0)
         r = trees_send(session, err);
-    if (r == 0 && session->plan->makes_network) {
-        netns = r = netns_take(session, err);
-        if (r >= 0)
-            r = send_netns(session, netns);
-    }
     if (r == 0 && identity_read(session->pid, &record->init) < 0)
         return session_until(session, WIRE_READY, err); /* gone already: it has said why */
     if (r == 0 && (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0 && record->groups.count == 0)
@@ -237,6 +232,12 @@ static int host_half(struct container *container, const struct lc_config *config
         r = files_write(container, err);
     if (r == 0)
         r = cgroup_make_v1(config, &record->groups, container->log, err);
+    /* As late as can be: it is made meanwhile. */
+    if (r == 0 && session->plan->makes_network) {
+        netns = r = netns_take(session, err);
+        if (r >= 0)
+            r = send_netns(session, netns);
+    }
     if (r == 0)
         r = make_links(container, config, session, &netns, err);
     /* Without a pid namespace the kernel would kill only the first process with us. */

@@ -7,13 +7,13 @@
  * function returned, or -errno. */
 long sys_aside(long (*function)(void *data), void *data);
 
-/* The same in two halves, with other work between them. A begun one has to be ended, and until then lies where it is. */
+/* The same in two halves, with other work between them, on another processor where there is one. A begun one has to be ended, and until then lies where it is. */
 struct aside {
     long (*function)(void *data);
     void *data;
     volatile long result;
     void *stack;
-    int pid;
+    int pid, processor; /* -1, or the one not to work on */
 };
 void sys_aside_begin(struct aside *aside, long (*function)(void *data), void *data);
 long sys_aside_end(struct aside *aside);
