@@ -18,9 +18,9 @@ class Popen(subprocess.Popen):
     """Registers itself before the child can end."""
 
     def __init__(self, *arguments, **options):
-        ours.add(self)
         self.pid = None
         with lock:
+            ours.add(self)
             super().__init__(*arguments, **options)
 
 
