@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Measures nsrun beside crun and runc: one container with docker's configuration and seccomp profile.
+"""Measures nsrun beside crun and runc: one container with docker's seccomp profile.
 
-`run` is the whole life of a container with /bin/true, `exec` the same program in a live one. Interleaved, in random order, in
-the view that crun can work in: cgroup v1, without the extra cgroup2 mount of a hybrid host. Ratios of medians count."""
+`run` is the whole life of a container with /bin/true, by the configuration that `spec` prints and by docker's own; `exec` the same
+program in a live one. Interleaved, in random order, in the view that crun can work in: cgroup v1, without the extra cgroup2
+mount of a hybrid host. Ratios of medians count."""
 
 import argparse
 import json
@@ -31,21 +32,42 @@ def arguments():
     return parser.parse_args()
 
 
-def make_bundle(directory, name, command):
-    """Docker's own configuration, without what only docker's daemon can provide."""
+def make_rootfs(directory):
+    """Busybox, with what is run."""
     rootfs = os.path.join(directory, "rootfs")
-    os.makedirs(os.path.join(rootfs, "bin"), exist_ok=True)
-    if not os.path.exists(os.path.join(rootfs, "bin/busybox")):
-        shutil.copy("/bin/busybox", os.path.join(rootfs, "bin"))
-        for applet in ("true", "sleep"):
-            os.symlink("busybox", os.path.join(rootfs, "bin", applet))
+    os.makedirs(os.path.join(rootfs, "bin"))
+    shutil.copy("/bin/busybox", os.path.join(rootfs, "bin"))
+    for applet in ("true", "sleep"):
+        os.symlink("busybox", os.path.join(rootfs, "bin", applet))
+    return rootfs
+
+
+def docker_config(name):
+    """Docker's own, without what only docker's daemon can provide."""
     with open(DOCKER, encoding="utf-8") as file:
         config = json.load(file)
     config.pop("hooks", None)
-    config["root"]["path"] = rootfs
-    config["process"]["args"] = command
     config["mounts"] = [mount for mount in config["mounts"] if mount["type"] != "bind"]
     config["linux"]["cgroupsPath"] = f"/lcbench-oci-{os.getpid()}/{name}"
+    return config
+
+
+def spec_config(nsrun):
+    """The first one of everybody, which is runc's word for word, with docker's filter."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run([nsrun, "spec", "--bundle", directory], check=True)
+        with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
+            config = json.load(file)
+    config["ociVersion"] = "1.0.2"  # the peers of Debian know no later one
+    config["process"]["terminal"] = False
+    config["linux"]["seccomp"] = docker_config("")["linux"]["seccomp"]
+    return config
+
+
+def make_bundle(directory, name, config, command):
+    """A bundle with the common rootfs."""
+    config["root"]["path"] = os.path.join(directory, "rootfs")
+    config["process"]["args"] = command
     bundle = os.path.join(directory, name)
     os.makedirs(bundle)
     with open(os.path.join(bundle, "config.json"), "w", encoding="utf-8") as file:
@@ -105,11 +127,14 @@ def main():
     machine.build_programs(os.path.join(directory, "programs"))
     driver = os.path.join(directory, "programs/spawn")
     try:
-        once = make_bundle(directory, "once", ["true"])
-        measure("run", driver, {name: lambda number, words=words: words + ["run", "-b", once, f"r{number}"]
-                                for name, words in runtimes.items()}, given.rounds)
+        make_rootfs(directory)
+        for title, config in (("spec", spec_config(programs["nsrun"])), ("docker", docker_config("once"))):
+            once = make_bundle(directory, title, config, ["true"])
+            measure(f"run, configuration of {title}", driver, {
+                name: lambda number, words=words, once=once: words + ["run", "-b", once, f"lcbench-{os.getpid()}-{number}"]
+                for name, words in runtimes.items()}, given.rounds)
         for name, words in runtimes.items():
-            bundle = make_bundle(directory, "live-" + name, ["sleep", "1000"])
+            bundle = make_bundle(directory, "live-" + name, docker_config("live-" + name), ["sleep", "1000"])
             subprocess.run(words + ["run", "-d", "-b", bundle, "live"], stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         measure("exec", driver, {name: lambda number, words=words: words + ["exec", "live", "true"]
