@@ -133,7 +133,7 @@ int trees_send(struct session *session, struct lc_error **err);
 
 /* netns.c: a new network namespace, where the plan wants one, made while other work goes on */
 struct session;
-void netns_begin(struct session *session);
+void netns_begin(struct session *session, const struct lc_config *config);
 /* Its descriptor, or -errno. */
 int netns_take(struct session *session, struct lc_error **err);
 void netns_drop(struct session *session);
@@ -201,6 +201,7 @@ struct session {
     struct guard guard;
     struct aside netns; /* makes the network namespace, while netns_begun: then the session must not move */
     bool netns_begun;
+    bool away;           /* the child is kept off our processor, until it is placed */
     const char *stage;   /* for messages; NULL: "create" or "join" */
     bool memory_limited; /* the group that the child is born in */
     bool patient;        /* hooks have no limit of time but their own */

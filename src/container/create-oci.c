@@ -338,8 +338,10 @@ static int begin_program(const struct creation *creation, struct lc_error **err)
 static int make(struct creation *creation, struct lc_error **err)
 {
     struct container *container = creation->container;
-    int r = describe_rootfs(creation, err);
+    int r;
 
+    netns_begin(creation->session, creation->config);
+    r = describe_rootfs(creation, err);
     if (r == 0)
         r = intend(creation, err);
     if (r == 0)
@@ -351,7 +353,6 @@ static int make(struct creation *creation, struct lc_error **err)
     if (r < 0)
         return r;
     creation->session->plan = creation->plan;
-    netns_begin(creation->session);
     r = record_write(container, err);
     if (r == 0)
         r = open_descriptors(creation, err);

@@ -289,7 +289,7 @@ int container_create(struct container *container, const struct lc_config *config
     if (r < 0)
         return r;
     session->plan = plan;
-    netns_begin(session);
+    netns_begin(session, config);
     files_warn_stale(container);
     r = record_intent(container, config, &tracked, err);
     if (r == 0)

@@ -21,9 +21,9 @@ __attribute__((no_sanitize("address", "undefined"))) static long make(void *data
     return r < 0 ? r : sys_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0);
 }
 
-void netns_begin(struct session *session)
+void netns_begin(struct session *session, const struct lc_config *config)
 {
-    session->netns_begun = session->plan->makes_network;
+    session->netns_begun = plan_makes_network(config);
     if (session->netns_begun)
         sys_aside_begin(&session->netns, make, NULL);
 }

@@ -1,6 +1,7 @@
 #include "container.h"
 
 #include <base/util.h>
+#include <lcsys/processor.h>
 #include <lcsys/syscalls.h>
 
 #include <fcntl.h>
@@ -57,6 +58,25 @@ static int fill_stdio(struct spawn *spawn, const int stdio[3], int *ret_null)
     return 0;
 }
 
+/* The child works beside us until it waits for its groups. Only where it can be given back what it had: with no mask of its own. */
+static void send_away(struct session *session)
+{
+    struct processors now;
+
+    if (!session->netns_begun || !session->netns.maker_roams || session->plan->forks)
+        return;
+    processors_look(&now);
+    session->away = processors_send_away(&now, session->pid);
+}
+
+static int let_roam(struct session *session, struct lc_error **err)
+{
+    int r = session->away ? processors_free(session->pid) : 0;
+
+    session->away = false;
+    return r == -ESRCH ? 0 : r < 0 ? raise_call(err, "sched_setaffinity", r) : 0;
+}
+
 int session_start(
         struct session *session, const int stdio[3], const int *given, int cgroup_fd, struct lc_error **err)
 {
@@ -99,6 +119,7 @@ int session_start(
                 NULL);
     session->pid = spawn->pid;
     session->pidfd = spawn->pidfd;
+    send_away(session);
     log_line(session->log, "spawn: pid %d", (int)spawn->pid);
     return 0;
 }
@@ -347,8 +368,10 @@ _Static_assert(CGROUP_HIERARCHIES_MAX <= WIRE_DESCRIPTORS_MAX, "all groups go in
 
 int session_place(struct session *session, const struct cgroup_set *groups, struct lc_error **err)
 {
-    int fds[CGROUP_HIERARCHIES_MAX], r = cgroup_place(groups, session->pid, session->spawn.placed, err);
+    int fds[CGROUP_HIERARCHIES_MAX], r = let_roam(session, err);
 
+    if (r == 0)
+        r = cgroup_place(groups, session->pid, session->spawn.placed, err);
     if (r < 0)
         return r;
     session->spawn.placed |= r > 0;

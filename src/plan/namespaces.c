@@ -4,6 +4,16 @@
 
 #include <sched.h>
 
+bool plan_makes_network(const struct lc_config *config)
+{
+    const char *const *paths = (const char *const *)config->oci.namespace_paths;
+    bool user = (config->namespaces & NAMESPACE_BIT(NAMESPACE_USER)) != 0 || paths[NAMESPACE_USER] != NULL;
+    bool joined = paths[NAMESPACE_NET] != NULL ||
+                  (config->n_networks > 0 && config->networks[0].type == NETWORK_NETNS);
+
+    return !user && !joined && (config->namespaces & NAMESPACE_BIT(NAMESPACE_NET)) != 0;
+}
+
 void plan_join_network(const struct plan_request *request)
 {
     if (request->plan->makes_network)
@@ -20,6 +30,7 @@ void plan_namespaces(const struct plan_request *request)
     uint64_t now = 0, later = 0;
     struct wire_op *op;
 
+    plan->makes_network = plan_makes_network(config);
     for (int ns = 0; ns < NAMESPACE_MAX_; ns++) {
         uint64_t flag = config_namespaces[ns].clone_flag;
 
@@ -27,11 +38,8 @@ void plan_namespaces(const struct plan_request *request)
             continue;
         if (ns == NAMESPACE_NET && config->n_networks > 0 && config->networks[0].type == NETWORK_NETNS)
             continue;
-        /* A third of the whole start: made beside the child instead of before it. */
-        if (ns == NAMESPACE_NET && !request->user) {
-            plan->makes_network = true;
+        if (ns == NAMESPACE_NET && plan->makes_network)
             continue;
-        }
         if (!request->user || ns == NAMESPACE_USER || ns == NAMESPACE_PID || ns == NAMESPACE_TIME ||
                 ns == NAMESPACE_MNT)
             now |= flag;

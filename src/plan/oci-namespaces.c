@@ -118,7 +118,7 @@ void plan_namespaces_oci(struct plan_request *request)
     request->enters = late;
     plan->map_ids = new_user && !late;
     plan->maps_late = new_user && late;
-    plan->makes_network = !request->user && (made & NAMESPACE_BIT(NAMESPACE_NET)) != 0;
+    plan->makes_network = plan_makes_network(config);
     if (plan->makes_network)
         made &= ~NAMESPACE_BIT(NAMESPACE_NET);
     /* Before the user namespace, while timens_offsets is ours to write. */

@@ -1,67 +1,65 @@
 #include <lcsys/aside.h>
 
-#include <lcsys/raw.h>
-
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define STACK_SIZE ((size_t)16 * 1024)
 
-/* Some kernels leave a new process on the processor of its maker, where it works instead of him. */
-__attribute__((no_sanitize("address", "undefined"))) static void leave_processor(unsigned int crowded)
+/* Beside its maker, not instead of him. On the way it finds out whether anybody but the cpuset restricts him: it lives for
+ * one function only, so nobody minds what becomes of its own mask. */
+__attribute__((no_sanitize("address", "undefined"))) static void go_away(struct aside *aside)
 {
-    const unsigned int bits = 8 * sizeof(unsigned long);
-    unsigned long others[16];
-    unsigned int here = 0;
-    long size = sys_raw(SYS_sched_getaffinity, 0, sizeof(others), (long)others, 0, 0);
+    struct processors now;
+    bool same = true;
 
-    if (size < 0 || crowded / 8 >= (unsigned long)size || sys_raw(SYS_getcpu, (long)&here, 0, 0, 0, 0) < 0 ||
-            here != crowded)
-        return;
-    others[here / bits] &= ~(1ul << here % bits);
-    /* Where there is no other, it stays. */
-    (void)sys_raw(SYS_sched_setaffinity, 0, size, (long)others, 0, 0);
+    (void)processors_free(0);
+    processors_look(&now);
+    for (unsigned int i = 0; i < PROCESSOR_WORDS && i * sizeof(now.allowed[0]) < (unsigned long)now.size; i++)
+        same = same && now.allowed[i] == aside->maker.allowed[i];
+    aside->maker_roams = same && now.size > 0 && now.size == aside->maker.size;
+    (void)processors_send_away(&aside->maker, 0);
 }
 
 __attribute__((no_sanitize("address", "undefined"))) static int process(void *data)
 {
     struct aside *aside = data;
 
-    if (aside->processor >= 0)
-        leave_processor((unsigned int)aside->processor);
+    if (aside->maker.size > 0)
+        go_away(aside);
     aside->result = aside->function(aside->data);
     return 0;
 }
 
-static void begin(struct aside *aside, int processor, long (*function)(void *data), void *data)
+static void begin(struct aside *aside, bool away, long (*function)(void *data), void *data)
 {
     char *stack = malloc(STACK_SIZE); /* to give a mapping back costs an interrupt on all our processors */
     sigset_t all, before;
 
-    *aside = (struct aside){
-        .function = function, .data = data, .result = -ECANCELED, .stack = stack, .processor = processor
-    };
+    *aside = (struct aside){ .function = function, .data = data, .result = -ECANCELED, .stack = stack };
     if (stack == NULL) {
         *aside = (struct aside){ .result = -ENOMEM };
         return;
     }
+    if (away)
+        processors_look(&aside->maker);
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     /* No exit signal: the caller's SIGCHLD handler and waits do not see this child. */
     aside->pid = clone(process, stack + STACK_SIZE, CLONE_VM | CLONE_FILES, aside);
     if (aside->pid < 0)
         aside->result = -errno;
+    else if (away)
+        (void)processors_send_away(&aside->maker, aside->pid); /* if it has not begun yet */
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void sys_aside_begin(struct aside *aside, long (*function)(void *data), void *data)
 {
-    begin(aside, sched_getcpu(), function, data);
+    begin(aside, true, function, data);
 }
 
 long sys_aside_end(struct aside *aside)
@@ -77,6 +75,6 @@ long sys_aside(long (*function)(void *data), void *data)
 {
     struct aside aside;
 
-    begin(&aside, -1, function, data);
+    begin(&aside, false, function, data);
     return sys_aside_end(&aside);
 }

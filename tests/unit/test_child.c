@@ -212,7 +212,7 @@ static void converse(struct session *session, const struct lc_config *config, st
     int netns = -1, fd;
 
     if (session->plan->makes_network) {
-        netns_begin(session);
+        netns_begin(session, config);
         netns = netns_take(session, NULL);
         say(session->socket, WIRE_NETWORK, netns);
     }

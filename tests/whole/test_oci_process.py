@@ -206,6 +206,18 @@ def test_io_priority(bundle):
     bundle.refused("/process/ioPriority/priority")
 
 
+@pytest.mark.parametrize("own", [None, {0}, {1}], ids=["everywhere", "first", "second"])
+def test_affinity_of_the_caller(bundle, own):
+    """While it is set up, the child is kept off its maker's processor: nothing of that may be left."""
+    if own is not None and not own <= os.sched_getaffinity(0):
+        pytest.skip(f"this machine has no processor {own}")
+    wanted = ",".join(str(cpu) for cpu in own) if own else proc.status("self")["Cpus_allowed_list"]
+    for _ in range(10):
+        bundle.start(preexec_fn=(lambda: os.sched_setaffinity(0, own)) if own else None)
+        assert proc.status(bundle.pid())["Cpus_allowed_list"] == wanted
+        bundle.delete("--force")
+
+
 def test_exec_affinity(bundle):
     """The group's processors are given first, then those asked for."""
     bundle.process["execCPUAffinity"] = {"initial": "0", "final": "1" if os.cpu_count() > 1 else "0"}

@@ -93,6 +93,9 @@ struct plan_target {
     bool foreign_network; /* networks: type netns */
 };
 
+/* Is the network namespace made by the parent, a third of the whole start, beside the child instead of before it? */
+bool plan_makes_network(const struct lc_config *config);
+
 int plan_create(const struct lc_config *config, const struct plan_options *options, struct lc_plan **ret,
         struct lc_error **err);
 int plan_join(const struct lc_config *config, const struct plan_options *options,

@@ -2,6 +2,8 @@
 #ifndef LCSYS_ASIDE_H
 #define LCSYS_ASIDE_H
 
+#include <lcsys/processor.h>
+
 /* Runs function(data) in a short-lived process that shares memory and descriptors with us, and waits for it: a descriptor
  * that it opens is ours. It makes raw system calls (raw.h) and nothing else, and is built without sanitizers. Returns what the
  * function returned, or -errno. */
@@ -13,7 +15,10 @@ struct aside {
     void *data;
     volatile long result;
     void *stack;
-    int pid, processor; /* -1, or the one not to work on */
+    int pid;
+    struct processors maker;
+    volatile bool
+            maker_roams; /* out, soon after the beginning: nothing but its cpuset restricts where the maker runs */
 };
 void sys_aside_begin(struct aside *aside, long (*function)(void *data), void *data);
 long sys_aside_end(struct aside *aside);
