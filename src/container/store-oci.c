@@ -55,7 +55,8 @@ static int begin(
         .lock_fd = -EBADF,
         .mark_fd = -EBADF,
         .status = -1,
-        .log = &runtime->log };
+        .log = &runtime->log,
+        .record.oci.present = true };
     memcpy(container->id, id, strlen(id) + 1);
     memcpy(container->record_name, id, strlen(id) + 1);
     return container->state_fd >= 0 ? 0 : fail(err, "fcntl", runtime->root, errno);
@@ -83,7 +84,6 @@ int oci_make(struct lc_runtime *runtime, const char *id, struct container *conta
 
     if (r < 0)
         return r;
-    container->record.oci.present = true;
     container->record.oci.status = -1;
     do {
         container->lock_fd =
@@ -160,7 +160,13 @@ static int missing(const char *id, struct lc_error **err)
             "container does not exist: %s", id);
 }
 
-/* 1 (from reading): create was killed before it wrote anything, or is just beginning. */
+/* What open(2) says to nothing, a directory, a link and a socket. */
+static bool is_no_file(int errnum)
+{
+    return errnum == ENOENT || errnum == EISDIR || errnum == ELOOP || errnum == ENXIO;
+}
+
+/* 1 (from reading): create was killed before it wrote anything, or is just beginning. 2: what it wrote is damaged. */
 static int finish_open(struct container *container, int fd, struct lc_error **err)
 {
     int r = record_load(container, fd);
@@ -174,7 +180,7 @@ static int finish_open(struct container *container, int fd, struct lc_error **er
     container->record.oci.present = true;
     if (r == -EBADMSG) {
         log_warning(container->log, "the state of container %s is damaged", container->id);
-        return 1;
+        return 2;
     }
     return fail(err, "open", container->id, -r);
 }
@@ -197,7 +203,7 @@ int oci_open(struct lc_runtime *runtime, const char *id, struct container *conta
         return r;
     fd = openat(container->state_fd, id, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        r = errno == ENOENT || errno == ELOOP ? missing(id, err) : fail(err, "open", id, errno);
+        r = is_no_file(errno) ? missing(id, err) : fail(err, "open", id, errno);
     else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         r = missing(id, err);
     else
@@ -225,7 +231,7 @@ int oci_open_locked(
         container->lock_fd = openat(container->state_fd, id, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
         r = container->lock_fd < 0 ? -errno : lock_opened(container);
     } while (r > 0);
-    if (r == -ENOENT || r == -EISDIR || r == -ELOOP)
+    if (is_no_file(-r))
         r = missing(id, err);
     else if (r < 0)
         r = fail(err, "open", id, -r);

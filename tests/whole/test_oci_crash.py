@@ -2,8 +2,10 @@
 
 In the short run every 7th place (shifted per test, so that the tests do not look at the same ones); LC_STRESS=full: all.
 """
+import json
 import os
 import shutil
+import socket
 import time
 
 import pytest
@@ -181,3 +183,26 @@ def test_nothing_recorded_yet(machine):
         assert bundle("exec", bundle.name, "true").status == 255
         assert bundle("start", bundle.name).status == 1
         machine.delete("before the record")
+
+
+def test_not_ours(machine):
+    """What is no file lies in the state root by somebody else's doing: no container, and left alone."""
+    bundle = machine.bundle
+    bundle.ok("list")
+    inside = {name: os.path.join(bundle.state_root, name) for name in ("directory", "fifo", "link", "socket")}
+    os.mkdir(inside["directory"])
+    os.mkfifo(inside["fifo"])
+    os.symlink("/etc/passwd", inside["link"])
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(inside["socket"])
+    try:
+        assert json.loads(bundle.ok("list", "--format", "json").out) in ([], None)
+        for name in inside:
+            assert "does not exist" in bundle("state", name).err
+            assert bundle("delete", name).status == 1 and bundle("delete", "--force", name).status == 0
+            assert bundle("create", "--bundle", bundle.directory, name).status == 1, name
+        assert all(os.path.lexists(path) for path in inside.values())
+    finally:
+        os.rmdir(inside.pop("directory"))
+        for path in inside.values():
+            os.unlink(path)
