@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support import leftovers
+from support.strace import strace
 from support.wait import wait_until
 
 MIB = 1 << 20
@@ -251,8 +252,8 @@ def test_nsrun_events_of_run(bundle, watch):
 def test_nsrun_events_of_run_when_only_run_knows_the_status(bundle, watch, work):
     """Before Linux 6.15 a pidfd does not tell how a process ended that has been reaped: then the record, or its owner, will."""
     log = os.path.join(work, "strace")
-    slow = ["strace", "-f", "-o", log, "-e", "trace=waitid", "-e", "inject=waitid:delay_exit=500000"]
-    old = ["strace", "-f", "-o", log + "-events", "-e", "trace=ioctl", "-e", "inject=ioctl:error=ENOTTY"]
+    slow = strace(log, "-e", "trace=waitid", "-e", "inject=waitid:delay_exit=500000")
+    old = strace(log + "-events", "-e", "trace=ioctl", "-e", "inject=ioctl:error=ENOTTY")
     for command in (["run"], ["run", "--keep"]):
         bundle.script("echo ready; read x; exit 6")
         run = bundle.launch(*command, prefix=slow, stdin=subprocess.PIPE).wait_output("ready")

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support import proc
+from support.strace import strace
 
 NOWHERE = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere/bus"}
 DEADLINE = 30
@@ -213,8 +214,7 @@ def test_nobody_else_pays(bundle):
     """Neither the helper nor a library of systemd's: without the driver nothing is run."""
     log = os.path.join(bundle.directory, "trace")
     bundle.process["args"] = ["/bin/true"]
-    result = bundle.launch("run", prefix=["strace", "-f", "-e", "trace=execve,openat", "-o", log],
-                           env=environment(ASAN_OPTIONS="detect_leaks=0")).wait()
+    result = bundle.launch("run", prefix=strace(log, "-e", "trace=execve,openat")).wait()
     assert result.status == 0, result
     with open(log, encoding="utf-8") as file:
         text = file.read()
