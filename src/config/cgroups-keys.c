@@ -178,10 +178,10 @@ static void read_freezer(struct reader *reader, const struct node *node, void *t
         complain_expected(reader, node, "\"THAWED\"");
 }
 
-static void read_unit_property(
-        struct reader *reader, const struct node *node, struct config_unit_property *property)
+static void read_unit_property(struct reader *reader, const struct node *node, void *target)
 {
     const json_t *name = json_array_get(node->json, 0), *value = json_array_get(node->json, 1);
+    struct config_unit_property *property = target;
     struct buffer line = { 0 };
     const char *why;
 
@@ -202,18 +202,8 @@ static void read_unit_properties(struct reader *reader, const struct node *node,
 {
     struct config_cgroups *cgroups = target;
 
-    if (!get_array(reader, node, "an array of [\"name\", value]", PROPERTIES_MAX))
-        return;
-    cgroups->unit_properties =
-            keep_array(reader, json_array_size(node->json), sizeof(*cgroups->unit_properties));
-    if (cgroups->unit_properties == NULL)
-        return;
-    cgroups->n_unit_properties = json_array_size(node->json);
-    for (size_t i = 0; i < cgroups->n_unit_properties; i++) {
-        struct node item = node_item(node, i);
-
-        read_unit_property(reader, &item, &cgroups->unit_properties[i]);
-    }
+    cgroups->unit_properties = read_items(reader, node, "an array of [\"name\", value]", PROPERTIES_MAX,
+            sizeof(*cgroups->unit_properties), read_unit_property, &cgroups->n_unit_properties);
 }
 
 static void read_rule_type(struct reader *reader, const struct node *node, void *target)
@@ -253,7 +243,20 @@ static void read_rule_access(struct reader *reader, const struct node *node, voi
         complain_expected(reader, node, "letters of \"rwm\", each at most once");
 }
 
-static void read_rule(struct reader *reader, const struct node *node, struct config_device_rule *rule)
+bool read_device_rule(struct reader *reader, const struct node *node, const struct key *keys, size_t count,
+        struct config_device_rule *rule)
+{
+    *rule = (struct config_device_rule){ .type = 'a', .major = -1, .minor = -1, .access = "rwm" };
+    read_object(reader, node, keys, count, rule);
+    if (!json_is_object(node->json))
+        return false;
+    (void)require_key(reader, node, "allow");
+    if (rule->type == 'a' && (rule->major >= 0 || rule->minor >= 0))
+        complain(reader, node, "a rule for one device number needs the type \"c\" or \"b\"");
+    return true;
+}
+
+static void read_rule(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "allow", read_bool, offsetof(struct config_device_rule, allow) },
@@ -263,30 +266,15 @@ static void read_rule(struct reader *reader, const struct node *node, struct con
         { "access", read_rule_access, offsetof(struct config_device_rule, access) },
     };
 
-    *rule = (struct config_device_rule){ .type = 'a', .major = -1, .minor = -1, .access = "rwm" };
-    read_object(reader, node, keys, ARRAY_SIZE(keys), rule);
-    if (!json_is_object(node->json))
-        return;
-    (void)require_key(reader, node, "allow");
-    if (rule->type == 'a' && (rule->major >= 0 || rule->minor >= 0))
-        complain(reader, node, "a rule for one device number needs the type \"c\" or \"b\"");
+    (void)read_device_rule(reader, node, keys, ARRAY_SIZE(keys), target);
 }
 
 static void read_rules(struct reader *reader, const struct node *node, void *target)
 {
     struct config_cgroups *cgroups = target;
 
-    if (!get_array(reader, node, "an array of device rules", RULES_MAX))
-        return;
-    cgroups->rules = keep_array(reader, json_array_size(node->json), sizeof(*cgroups->rules));
-    if (cgroups->rules == NULL)
-        return;
-    cgroups->n_rules = json_array_size(node->json);
-    for (size_t i = 0; i < cgroups->n_rules; i++) {
-        struct node item = node_item(node, i);
-
-        read_rule(reader, &item, &cgroups->rules[i]);
-    }
+    cgroups->rules = read_items(reader, node, "an array of device rules", RULES_MAX, sizeof(*cgroups->rules),
+            read_rule, &cgroups->n_rules);
 }
 
 static void check_cgroups(

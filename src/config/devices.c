@@ -11,7 +11,7 @@
 #define MAJOR_MAX 4095
 #define MINOR_MAX 1048575
 
-static void read_path(struct reader *reader, const struct node *node, void *target)
+void read_device_path(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = json_string_value(node->json);
 
@@ -21,17 +21,17 @@ static void read_path(struct reader *reader, const struct node *node, void *targ
         *(const char **)target = keep(reader, text);
 }
 
-static void read_type(struct reader *reader, const struct node *node, void *target)
+void read_device_type(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = json_string_value(node->json);
 
     if (text == NULL || strlen(text) != 1 || strchr("cubp", *text) == NULL)
-        complain_expected(reader, node, "\"c\", \"b\" or \"p\"");
+        complain_expected(reader, node, "\"c\", \"u\", \"b\" or \"p\"");
     else
         *(char *)target = *text == 'u' ? 'c' : *text; /* unbuffered is an old word for character */
 }
 
-static void read_major(struct reader *reader, const struct node *node, void *target)
+void read_device_major(struct reader *reader, const struct node *node, void *target)
 {
     int64_t value;
 
@@ -39,7 +39,7 @@ static void read_major(struct reader *reader, const struct node *node, void *tar
         *(uint32_t *)target = (uint32_t)value;
 }
 
-static void read_minor(struct reader *reader, const struct node *node, void *target)
+void read_device_minor(struct reader *reader, const struct node *node, void *target)
 {
     int64_t value;
 
@@ -55,23 +55,34 @@ static void read_mode(struct reader *reader, const struct node *node, void *targ
         *(uint32_t *)target = (uint32_t)value;
 }
 
-static void read_device(struct reader *reader, const struct node *node, struct config_device *device)
+void require_device_keys(struct reader *reader, const struct node *node, const struct config_device *device)
+{
+    (void)require_key(reader, node, "path");
+    (void)require_key(reader, node, "type");
+    if (device->type == 'c' || device->type == 'b') {
+        (void)require_key(reader, node, "major");
+        (void)require_key(reader, node, "minor");
+    }
+}
+
+static void read_one_device(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
-        { "path", read_path, offsetof(struct config_device, path) },
-        { "type", read_type, offsetof(struct config_device, type) },
-        { "major", read_major, offsetof(struct config_device, major) },
-        { "minor", read_minor, offsetof(struct config_device, minor) },
+        { "path", read_device_path, offsetof(struct config_device, path) },
+        { "type", read_device_type, offsetof(struct config_device, type) },
+        { "major", read_device_major, offsetof(struct config_device, major) },
+        { "minor", read_device_minor, offsetof(struct config_device, minor) },
         { "mode", read_mode, offsetof(struct config_device, mode) },
         { "file_mode", read_mode, offsetof(struct config_device, mode) },
         { "uid", read_id, offsetof(struct config_device, uid) },
         { "gid", read_id, offsetof(struct config_device, gid) },
     };
     struct node file_mode = node_member(node, "file_mode");
+    struct config_device *device = target;
 
     device->pointer = node_pointer(reader, node);
     if (json_is_string(node->json)) {
-        read_path(reader, node, &device->path);
+        read_device_path(reader, node, &device->path);
         return;
     }
     if (!json_is_object(node->json)) {
@@ -80,36 +91,31 @@ static void read_device(struct reader *reader, const struct node *node, struct c
     }
     device->mode = 0666;
     read_object(reader, node, keys, ARRAY_SIZE(keys), device);
-    (void)require_key(reader, node, "path");
-    (void)require_key(reader, node, "type");
-    if (device->type == 'c' || device->type == 'b') {
-        (void)require_key(reader, node, "major");
-        (void)require_key(reader, node, "minor");
-    }
+    require_device_keys(reader, node, device);
     if (file_mode.json != NULL && json_object_get(node->json, "mode") != NULL)
         complain_key(reader, &file_mode, NULL, "\"mode\" and \"file_mode\" mean the same: give one of them");
+}
+
+/* No two at one path. */
+static void compare_paths(
+        struct reader *reader, const struct node *node, const struct lc_config *config, size_t index)
+{
+    const struct config_device *device = &config->devices[index];
+    struct node item = node_item(node, index);
+
+    for (size_t i = 0; i < index && device->path != NULL; i++)
+        if (config->devices[i].path != NULL && strcmp(config->devices[i].path, device->path) == 0) {
+            complain(reader, &item, "%s is already made by entry %zu", quote(reader, device->path), i);
+            return;
+        }
 }
 
 void read_devices(struct reader *reader, const struct node *node, void *target)
 {
     struct lc_config *config = target;
 
-    if (!get_array(reader, node, "an array of devices", DEVICES_MAX))
-        return;
-    config->devices = keep_array(reader, json_array_size(node->json), sizeof(*config->devices));
-    if (config->devices == NULL)
-        return;
-    config->n_devices = json_array_size(node->json);
-    for (size_t i = 0; i < config->n_devices; i++) {
-        struct node item = node_item(node, i);
-
-        read_device(reader, &item, &config->devices[i]);
-        for (size_t j = 0; j < i && config->devices[i].path != NULL; j++)
-            if (config->devices[j].path != NULL &&
-                    strcmp(config->devices[j].path, config->devices[i].path) == 0) {
-                complain(reader, &item, "%s is already made by entry %zu",
-                        quote(reader, config->devices[i].path), j);
-                break;
-            }
-    }
+    config->devices = read_items(reader, node, "an array of devices", DEVICES_MAX, sizeof(*config->devices),
+            read_one_device, &config->n_devices);
+    for (size_t i = 0; i < config->n_devices; i++)
+        compare_paths(reader, node, config, i);
 }

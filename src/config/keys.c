@@ -110,6 +110,17 @@ void read_object(
     }
 }
 
+bool read_full_object(
+        struct reader *reader, const struct node *node, const struct key *keys, size_t count, void *target)
+{
+    unsigned before = reader->complaints;
+
+    read_object(reader, node, keys, count, target);
+    for (size_t i = 0; json_is_object(node->json) && i < count; i++)
+        (void)require_key(reader, node, keys[i].name);
+    return reader->complaints == before;
+}
+
 bool require_key(struct reader *reader, const struct node *object, const char *key)
 {
     if (json_object_get(object->json, key) != NULL)

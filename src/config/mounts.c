@@ -103,7 +103,7 @@ static void finish_private(
         mount->propagation = MS_PRIVATE | MS_REC;
 }
 
-static void read_mount(struct reader *reader, const struct node *node, struct config_mount *mount)
+static void read_mount(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "source", read_ignored, 0 }, /* what it must be depends on all the others */
@@ -115,6 +115,7 @@ static void read_mount(struct reader *reader, const struct node *node, struct co
     };
     struct node options = node_member(node, "options");
     struct draft draft = { 0 };
+    struct config_mount *mount = target;
     bool bind, plain_bind;
 
     read_object(reader, node, keys, ARRAY_SIZE(keys), &draft);
@@ -141,15 +142,6 @@ void read_mounts(struct reader *reader, const struct node *node, void *target)
 {
     struct lc_config *config = target;
 
-    if (!get_array(reader, node, "an array of mounts", MOUNTS_MAX))
-        return;
-    config->mounts = keep_array(reader, json_array_size(node->json), sizeof(*config->mounts));
-    if (config->mounts == NULL)
-        return;
-    config->n_mounts = json_array_size(node->json);
-    for (size_t i = 0; i < config->n_mounts; i++) {
-        struct node item = node_item(node, i);
-
-        read_mount(reader, &item, &config->mounts[i]);
-    }
+    config->mounts = read_items(reader, node, "an array of mounts", MOUNTS_MAX, sizeof(*config->mounts),
+            read_mount, &config->n_mounts);
 }

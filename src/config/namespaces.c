@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define MAPPINGS_MAX 340 /* UID_GID_MAP_MAX_EXTENTS */
-
 const struct config_namespace_name config_namespaces[NAMESPACE_MAX_] = {
     [NAMESPACE_MNT] = { "NEWNS", "mount", "mnt", CLONE_NEWNS },
     [NAMESPACE_UTS] = { "NEWUTS", "uts", "uts", CLONE_NEWUTS },
@@ -94,7 +92,7 @@ void read_namespaces(struct reader *reader, const struct node *node, void *targe
     reader->namespaces_bad = reader->complaints != before;
 }
 
-static void read_size(struct reader *reader, const struct node *node, void *target)
+void read_mapping_size(struct reader *reader, const struct node *node, void *target)
 {
     int64_t value;
 
@@ -104,7 +102,7 @@ static void read_size(struct reader *reader, const struct node *node, void *targ
 
 static bool ranges_meet(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
 {
-    return a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
+    return a_size > 0 && b_size > 0 && a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
 }
 
 /* Our spelling or OCI's; exactly one of them. */
@@ -118,15 +116,16 @@ static void require_one_of(struct reader *reader, const struct node *node, const
         complain_key(reader, &second, NULL, "\"%s\" and \"%s\" mean the same: give one of them", ours, oci);
 }
 
-void check_mapping(
-        struct reader *reader, const struct node *node, const struct config_mapping *all, size_t index)
+void finish_mapping(struct reader *reader, const struct node *node, struct config_mapping *mapping, bool bad)
 {
-    const struct config_mapping *mapping = &all[index];
+    const struct config_mapping *all = mapping - node->index;
 
-    if ((uint64_t)mapping->container_id + mapping->size > UINT32_MAX ||
-            (uint64_t)mapping->host_id + mapping->size > UINT32_MAX)
+    if (bad)
+        mapping->size = 0; /* which meets nothing */
+    else if ((uint64_t)mapping->container_id + mapping->size > UINT32_MAX ||
+             (uint64_t)mapping->host_id + mapping->size > UINT32_MAX)
         complain(reader, node, "the range goes beyond the last id, 4294967294");
-    for (size_t i = 0; i < index; i++) {
+    for (size_t i = 0; i < node->index; i++) {
         if (ranges_meet(all[i].container_id, all[i].size, mapping->container_id, mapping->size))
             complain(reader, node, "container ids overlap with those of entry %zu", i);
         if (ranges_meet(all[i].host_id, all[i].size, mapping->host_id, mapping->size))
@@ -134,44 +133,38 @@ void check_mapping(
     }
 }
 
-static void read_mappings(
-        struct reader *reader, const struct node *node, struct config_mapping **ret, size_t *ret_count)
+static void read_mapping(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "container_id", read_id, offsetof(struct config_mapping, container_id) },
         { "host_id", read_id, offsetof(struct config_mapping, host_id) },
-        { "size", read_size, offsetof(struct config_mapping, size) },
+        { "size", read_mapping_size, offsetof(struct config_mapping, size) },
         { "containerID", read_id, offsetof(struct config_mapping, container_id) },
         { "hostID", read_id, offsetof(struct config_mapping, host_id) },
     };
     unsigned before = reader->complaints;
-    struct config_mapping *mappings;
-    bool has_root = false;
-    size_t count;
 
-    if (!get_array(reader, node, "an array of {container_id, host_id, size}", MAPPINGS_MAX))
-        return;
-    count = json_array_size(node->json);
-    mappings = keep_array(reader, count, sizeof(*mappings));
-    if (mappings == NULL)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        struct node item = node_item(node, i);
-
-        read_object(reader, &item, keys, ARRAY_SIZE(keys), &mappings[i]);
-        if (json_is_object(item.json)) {
-            require_one_of(reader, &item, "container_id", "containerID");
-            require_one_of(reader, &item, "host_id", "hostID");
-            (void)require_key(reader, &item, "size");
-        }
-        if (reader->complaints == before)
-            check_mapping(reader, &item, mappings, i);
-        has_root |= mappings[i].container_id == 0;
+    read_object(reader, node, keys, ARRAY_SIZE(keys), target);
+    if (json_is_object(node->json)) {
+        require_one_of(reader, node, "container_id", "containerID");
+        require_one_of(reader, node, "host_id", "hostID");
+        (void)require_key(reader, node, "size");
     }
-    if (count > 0 && !has_root && reader->complaints == before)
+    finish_mapping(reader, node, target, reader->complaints != before);
+}
+
+static void read_mappings(
+        struct reader *reader, const struct node *node, struct config_mapping **ret, size_t *ret_count)
+{
+    unsigned before = reader->complaints;
+    bool has_root = false;
+
+    *ret = read_items(reader, node, "an array of {container_id, host_id, size}", MAPPINGS_MAX, sizeof(**ret),
+            read_mapping, ret_count);
+    for (size_t i = 0; i < *ret_count; i++)
+        has_root |= (*ret)[i].container_id == 0;
+    if (*ret_count > 0 && !has_root && reader->complaints == before)
         complain(reader, node, "id 0 of the container must be mapped: the set-up runs as root inside");
-    *ret = mappings;
-    *ret_count = count;
 }
 
 void read_uid_mappings(struct reader *reader, const struct node *node, void *target)

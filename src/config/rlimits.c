@@ -68,46 +68,39 @@ static void read_value(struct reader *reader, const struct node *node, void *tar
         complain_expected(reader, node, "an integer of at least 0, or \"unlimited\"");
 }
 
-static bool read_rlimit(struct reader *reader, const struct node *node, struct config_rlimit *rlimit)
+/* No two of one kind. */
+static void compare_kinds(struct reader *reader, const struct node *node, const struct config_rlimit *rlimit)
 {
-    static const struct key keys[] = {
-        { "type", read_type, 0 },
-        { "soft", read_value, offsetof(struct config_rlimit, soft) },
-        { "hard", read_value, offsetof(struct config_rlimit, hard) },
+    for (const struct config_rlimit *other = rlimit - node->index; other < rlimit; other++)
+        if (rlimit->name != NULL && other->name == rlimit->name)
+            complain(reader, node, "%s is given twice", rlimit->name);
+}
+
+void read_rlimit(struct reader *reader, const struct node *node, read_function read_kind,
+        read_function read_limit, struct config_rlimit *rlimit)
+{
+    const struct key keys[] = {
+        { "type", read_kind, 0 },
+        { "soft", read_limit, offsetof(struct config_rlimit, soft) },
+        { "hard", read_limit, offsetof(struct config_rlimit, hard) },
     };
-    unsigned before = reader->complaints;
     struct node soft = node_member(node, "soft");
 
     rlimit->pointer = node_pointer(reader, node);
-    read_object(reader, node, keys, ARRAY_SIZE(keys), rlimit);
-    if (!json_is_object(node->json))
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        (void)require_key(reader, node, keys[i].name);
-    if (reader->complaints == before && rlimit->soft > rlimit->hard)
+    if (read_full_object(reader, node, keys, ARRAY_SIZE(keys), rlimit) && rlimit->soft > rlimit->hard)
         complain(reader, &soft, "the soft limit is above the hard limit");
-    return rlimit->name != NULL;
+    compare_kinds(reader, node, rlimit);
+}
+
+static void read_one(struct reader *reader, const struct node *node, void *target)
+{
+    read_rlimit(reader, node, read_type, read_value, target);
 }
 
 void read_rlimits(struct reader *reader, const struct node *node, void *target)
 {
     struct lc_config *config = target;
 
-    if (!get_array(reader, node, "an array of {type, soft, hard}", 64))
-        return;
-    config->rlimits = keep_array(reader, json_array_size(node->json), sizeof(*config->rlimits));
-    if (config->rlimits == NULL)
-        return;
-    for (size_t i = 0; i < json_array_size(node->json); i++) {
-        struct node item = node_item(node, i);
-        struct config_rlimit *rlimit = &config->rlimits[config->n_rlimits];
-
-        *rlimit = (struct config_rlimit){ 0 };
-        if (!read_rlimit(reader, &item, rlimit))
-            continue;
-        for (size_t j = 0; j < config->n_rlimits; j++)
-            if (config->rlimits[j].resource == rlimit->resource)
-                complain(reader, &item, "%s is given twice", rlimit->name);
-        config->n_rlimits++;
-    }
+    config->rlimits = read_items(reader, node, "an array of {type, soft, hard}", RLIMITS_MAX,
+            sizeof(*config->rlimits), read_one, &config->n_rlimits);
 }

@@ -63,7 +63,7 @@ static void finish_family(struct reader *reader, const struct node *node, struct
         complain(reader, &source, "the source is not of the destination's address family");
 }
 
-static void read_route(struct reader *reader, const struct node *node, struct config_route *route)
+static void read_route(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "destination", read_destination, 0 },
@@ -72,6 +72,7 @@ static void read_route(struct reader *reader, const struct node *node, struct co
         { "metric", read_metric, offsetof(struct config_route, metric) },
     };
     unsigned before = reader->complaints;
+    struct config_route *route = target;
 
     route->pointer = node_pointer(reader, node);
     read_object(reader, node, keys, ARRAY_SIZE(keys), route);
@@ -85,15 +86,6 @@ void read_routes(struct reader *reader, const struct node *node, void *target)
 {
     struct config_network *network = target;
 
-    if (!get_array(reader, node, "an array of routes", ROUTES_MAX))
-        return;
-    network->routes = keep_array(reader, json_array_size(node->json), sizeof(*network->routes));
-    if (network->routes == NULL)
-        return;
-    network->n_routes = json_array_size(node->json);
-    for (size_t i = 0; i < network->n_routes; i++) {
-        struct node item = node_item(node, i);
-
-        read_route(reader, &item, &network->routes[i]);
-    }
+    network->routes = read_items(reader, node, "an array of routes", ROUTES_MAX, sizeof(*network->routes),
+            read_route, &network->n_routes);
 }

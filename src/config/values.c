@@ -78,6 +78,27 @@ bool get_array(struct reader *reader, const struct node *node, const char *expec
     return true;
 }
 
+void *read_items(struct reader *reader, const struct node *node, const char *expected, size_t max,
+        size_t size, read_function read, size_t *ret_count)
+{
+    size_t count = json_array_size(node->json);
+    char *items;
+
+    *ret_count = 0;
+    if (!get_array(reader, node, expected, max))
+        return NULL;
+    items = keep_array(reader, count, size);
+    if (items == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct node item = node_item(node, i);
+
+        read(reader, &item, items + i * size);
+    }
+    *ret_count = count;
+    return items;
+}
+
 bool get_integer(struct reader *reader, const struct node *node, int64_t min, int64_t max, int64_t *ret)
 {
     json_int_t value = json_integer_value(node->json);

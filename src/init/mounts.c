@@ -103,10 +103,11 @@ static void explain_mount(struct init *init, const char *type, const char *data,
  * Negative when `path` does not lie directly in it, or is there already. */
 static int make_in_fresh(struct init *init, const char *path, const char **ret_name)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
     size_t length = slash != NULL ? (size_t)(slash - path) : 0;
 
-    if (init->fresh == NULL || strlen(init->fresh) != length || memcmp(init->fresh, path, length) != 0)
+    if (init->fresh == NULL || length == 0 || strlen(init->fresh) != length ||
+            memcmp(init->fresh, path, length) != 0)
         return -ENOENT;
     if (init->fresh_fd < 0)
         init->fresh_fd = path_open(init->root, init->fresh, PATH_MUST_EXIST, false);

@@ -8,45 +8,6 @@
 
 #define DEVICES_MAX 4096
 #define RULES_MAX 4096
-/* The kernel's dev_t: 12 bits and 20 bits. */
-#define MAJOR_MAX 4095
-#define MINOR_MAX 1048575
-
-static void read_path(struct reader *reader, const struct node *node, void *target)
-{
-    const char *text = json_string_value(node->json);
-
-    if (text == NULL || *text != '/' || path_is_root(text) || path_has_dots(text))
-        complain_expected(reader, node, "an absolute path without \"..\"");
-    else
-        *(const char **)target = keep(reader, text);
-}
-
-static void read_type(struct reader *reader, const struct node *node, void *target)
-{
-    const char *text = json_string_value(node->json);
-
-    if (text == NULL || strlen(text) != 1 || strchr("cubp", *text) == NULL)
-        complain_expected(reader, node, "\"c\", \"u\", \"b\" or \"p\"");
-    else
-        *(char *)target = *text == 'u' ? 'c' : *text; /* unbuffered is an old word for character */
-}
-
-static void read_major(struct reader *reader, const struct node *node, void *target)
-{
-    int64_t value;
-
-    if (get_integer(reader, node, 0, MAJOR_MAX, &value))
-        *(uint32_t *)target = (uint32_t)value;
-}
-
-static void read_minor(struct reader *reader, const struct node *node, void *target)
-{
-    int64_t value;
-
-    if (get_integer(reader, node, 0, MINOR_MAX, &value))
-        *(uint32_t *)target = (uint32_t)value;
-}
 
 /* Podman hands on st_mode with the file's type in it. */
 static void read_mode(struct reader *reader, const struct node *node, void *target)
@@ -60,10 +21,10 @@ static void read_mode(struct reader *reader, const struct node *node, void *targ
 static void read_device(struct reader *reader, const struct node *node, struct config_device *device)
 {
     static const struct key keys[] = {
-        { "path", read_path, offsetof(struct config_device, path) },
-        { "type", read_type, offsetof(struct config_device, type) },
-        { "major", read_major, offsetof(struct config_device, major) },
-        { "minor", read_minor, offsetof(struct config_device, minor) },
+        { "path", read_device_path, offsetof(struct config_device, path) },
+        { "type", read_device_type, offsetof(struct config_device, type) },
+        { "major", read_device_major, offsetof(struct config_device, major) },
+        { "minor", read_device_minor, offsetof(struct config_device, minor) },
         { "fileMode", read_mode, offsetof(struct config_device, mode) },
         { "uid", read_id, offsetof(struct config_device, uid) },
         { "gid", read_id, offsetof(struct config_device, gid) },
@@ -71,14 +32,8 @@ static void read_device(struct reader *reader, const struct node *node, struct c
 
     *device = (struct config_device){ .pointer = node_pointer(reader, node), .mode = 0666 };
     read_object(reader, node, keys, ARRAY_SIZE(keys), device);
-    if (!json_is_object(node->json))
-        return;
-    (void)require_key(reader, node, "path");
-    (void)require_key(reader, node, "type");
-    if (device->type == 'c' || device->type == 'b') {
-        (void)require_key(reader, node, "major");
-        (void)require_key(reader, node, "minor");
-    }
+    if (json_is_object(node->json))
+        require_device_keys(reader, node, device);
 }
 
 static bool same_device(const struct config_device *one, const struct config_device *other)
@@ -165,7 +120,7 @@ static void finish_access(struct reader *reader, const struct node *node, struct
     rule->access = "rwm";
 }
 
-static void read_rule(struct reader *reader, const struct node *node, struct config_device_rule *rule)
+static void read_rule(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "allow", read_bool, offsetof(struct config_device_rule, allow) },
@@ -175,29 +130,14 @@ static void read_rule(struct reader *reader, const struct node *node, struct con
         { "access", read_rule_access, offsetof(struct config_device_rule, access) },
     };
 
-    *rule = (struct config_device_rule){ .type = 'a', .major = -1, .minor = -1, .access = "rwm" };
-    read_object(reader, node, keys, ARRAY_SIZE(keys), rule);
-    if (!json_is_object(node->json))
-        return;
-    (void)require_key(reader, node, "allow");
-    finish_access(reader, node, rule);
-    if (rule->type == 'a' && (rule->major >= 0 || rule->minor >= 0))
-        complain(reader, node, "a rule for one device number needs the type \"c\" or \"b\"");
+    if (read_device_rule(reader, node, keys, ARRAY_SIZE(keys), target))
+        finish_access(reader, node, target);
 }
 
 void read_device_rules(struct reader *reader, const struct node *node, void *target)
 {
     struct config_cgroups *cgroups = target;
 
-    if (!get_array(reader, node, "an array of device rules", RULES_MAX))
-        return;
-    cgroups->rules = keep_array(reader, json_array_size(node->json), sizeof(*cgroups->rules));
-    if (cgroups->rules == NULL)
-        return;
-    cgroups->n_rules = json_array_size(node->json);
-    for (size_t i = 0; i < cgroups->n_rules; i++) {
-        struct node item = node_item(node, i);
-
-        read_rule(reader, &item, &cgroups->rules[i]);
-    }
+    cgroups->rules = read_items(reader, node, "an array of device rules", RULES_MAX, sizeof(*cgroups->rules),
+            read_rule, &cgroups->n_rules);
 }

@@ -31,7 +31,7 @@ static void read_timeout(struct reader *reader, const struct node *node, void *t
         *(uint32_t *)target = (uint32_t)value;
 }
 
-static void read_hook(struct reader *reader, const struct node *node, struct config_hook *hook)
+static void read_hook(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "path", read_absolute_path, offsetof(struct config_hook, path) },
@@ -39,6 +39,8 @@ static void read_hook(struct reader *reader, const struct node *node, struct con
         { "env", read_env, 0 },
         { "timeout", read_timeout, offsetof(struct config_hook, timeout) },
     };
+
+    struct config_hook *hook = target;
 
     hook->pointer = node_pointer(reader, node);
     read_object(reader, node, keys, ARRAY_SIZE(keys), hook);
@@ -50,17 +52,8 @@ static void read_list(struct reader *reader, const struct node *node, void *targ
 {
     struct config_hooks *hooks = target;
 
-    if (!get_array(reader, node, "an array of hooks", HOOKS_MAX))
-        return;
-    hooks->list = keep_array(reader, json_array_size(node->json), sizeof(*hooks->list));
-    if (hooks->list == NULL)
-        return;
-    hooks->count = json_array_size(node->json);
-    for (size_t i = 0; i < hooks->count; i++) {
-        struct node item = node_item(node, i);
-
-        read_hook(reader, &item, &hooks->list[i]);
-    }
+    hooks->list = read_items(
+            reader, node, "an array of hooks", HOOKS_MAX, sizeof(*hooks->list), read_hook, &hooks->count);
 }
 
 void read_hooks(struct reader *reader, const struct node *node, void *target)

@@ -70,7 +70,7 @@ static void check_idmap(
         complain(reader, node, "only a bind mount can have its ids mapped");
 }
 
-static void read_mount(struct reader *reader, const struct node *node, struct config_mount *mount)
+static void read_mount(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "destination", read_destination, offsetof(struct config_mount, destination) },
@@ -81,6 +81,7 @@ static void read_mount(struct reader *reader, const struct node *node, struct co
         { "gidMappings", read_mount_gid_mappings, offsetof(struct config_mount, mappings) },
     };
     struct node options = node_member(node, "options");
+    struct config_mount *mount = target;
     bool bind;
 
     mount->pointer = node_pointer(reader, node);
@@ -103,15 +104,6 @@ void read_oci_mounts(struct reader *reader, const struct node *node, void *targe
 {
     struct lc_config *config = target;
 
-    if (!get_array(reader, node, "an array of mounts", MOUNTS_MAX))
-        return;
-    config->mounts = keep_array(reader, json_array_size(node->json), sizeof(*config->mounts));
-    if (config->mounts == NULL)
-        return;
-    config->n_mounts = json_array_size(node->json);
-    for (size_t i = 0; i < config->n_mounts; i++) {
-        struct node item = node_item(node, i);
-
-        read_mount(reader, &item, &config->mounts[i]);
-    }
+    config->mounts = read_items(reader, node, "an array of mounts", MOUNTS_MAX, sizeof(*config->mounts),
+            read_mount, &config->n_mounts);
 }

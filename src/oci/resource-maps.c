@@ -23,31 +23,24 @@ static void read_page_limit(struct reader *reader, const struct node *node, void
     (void)get_unsigned(reader, node, 0, UINT64_MAX, target);
 }
 
-void read_hugepages(struct reader *reader, const struct node *node, void *target)
+static void read_hugepage(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "pageSize", read_page_size, offsetof(struct config_hugepage, size) },
         { "limit", read_page_limit, offsetof(struct config_hugepage, limit) },
     };
+    struct config_hugepage *page = target;
+
+    page->pointer = node_pointer(reader, node);
+    (void)read_full_object(reader, node, keys, ARRAY_SIZE(keys), page);
+}
+
+void read_hugepages(struct reader *reader, const struct node *node, void *target)
+{
     struct config_cgroups *cgroups = target;
 
-    if (!get_array(reader, node, "an array of {pageSize, limit}", ENTRIES_MAX))
-        return;
-    cgroups->hugepages = keep_array(reader, json_array_size(node->json), sizeof(*cgroups->hugepages));
-    if (cgroups->hugepages == NULL)
-        return;
-    cgroups->n_hugepages = json_array_size(node->json);
-    for (size_t i = 0; i < cgroups->n_hugepages; i++) {
-        struct node item = node_item(node, i);
-        struct config_hugepage *page = &cgroups->hugepages[i];
-
-        page->pointer = node_pointer(reader, &item);
-        read_object(reader, &item, keys, ARRAY_SIZE(keys), page);
-        if (!json_is_object(item.json))
-            continue;
-        (void)require_key(reader, &item, "pageSize");
-        (void)require_key(reader, &item, "limit");
-    }
+    cgroups->hugepages = read_items(reader, node, "an array of {pageSize, limit}", ENTRIES_MAX,
+            sizeof(*cgroups->hugepages), read_hugepage, &cgroups->n_hugepages);
 }
 
 static void read_interface(struct reader *reader, const struct node *node, void *target)
@@ -61,30 +54,22 @@ static void read_interface(struct reader *reader, const struct node *node, void 
         *(const char **)target = keep(reader, text);
 }
 
-static void read_priorities(struct reader *reader, const struct node *node, void *target)
+static void read_priority(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "name", read_interface, offsetof(struct config_net_priority, name) },
         { "priority", read_number, offsetof(struct config_net_priority, priority) },
     };
+
+    (void)read_full_object(reader, node, keys, ARRAY_SIZE(keys), target);
+}
+
+static void read_priorities(struct reader *reader, const struct node *node, void *target)
+{
     struct config_cgroups *cgroups = target;
 
-    if (!get_array(reader, node, "an array of {name, priority}", ENTRIES_MAX))
-        return;
-    cgroups->net_priorities =
-            keep_array(reader, json_array_size(node->json), sizeof(*cgroups->net_priorities));
-    if (cgroups->net_priorities == NULL)
-        return;
-    cgroups->n_net_priorities = json_array_size(node->json);
-    for (size_t i = 0; i < cgroups->n_net_priorities; i++) {
-        struct node item = node_item(node, i);
-
-        read_object(reader, &item, keys, ARRAY_SIZE(keys), &cgroups->net_priorities[i]);
-        if (!json_is_object(item.json))
-            continue;
-        (void)require_key(reader, &item, "name");
-        (void)require_key(reader, &item, "priority");
-    }
+    cgroups->net_priorities = read_items(reader, node, "an array of {name, priority}", ENTRIES_MAX,
+            sizeof(*cgroups->net_priorities), read_priority, &cgroups->n_net_priorities);
 }
 
 static void read_class(struct reader *reader, const struct node *node, void *target)

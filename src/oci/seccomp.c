@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#define ARGS_MAX 64
 #define RULES_MAX 16384
 #define ERRNO_MAX 65535 /* what SECCOMP_RET_DATA holds */
 
@@ -56,7 +57,7 @@ static void read_value(struct reader *reader, const struct node *node, void *tar
     (void)get_unsigned(reader, node, 0, UINT64_MAX, target);
 }
 
-static void read_args(struct reader *reader, const struct node *node, void *target)
+static void read_arg(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "index", read_index, offsetof(struct config_seccomp_arg, index) },
@@ -64,24 +65,21 @@ static void read_args(struct reader *reader, const struct node *node, void *targ
         { "valueTwo", read_value, offsetof(struct config_seccomp_arg, value_two) },
         { "op", read_operator, offsetof(struct config_seccomp_arg, op) },
     };
+
+    read_object(reader, node, keys, ARRAY_SIZE(keys), target);
+    if (!json_is_object(node->json))
+        return;
+    (void)require_key(reader, node, "index");
+    (void)require_key(reader, node, "value");
+    (void)require_key(reader, node, "op");
+}
+
+static void read_args(struct reader *reader, const struct node *node, void *target)
+{
     struct config_seccomp_rule *rule = target;
 
-    if (!get_array(reader, node, "an array of {index, value, op}", 64))
-        return;
-    rule->args = keep_array(reader, json_array_size(node->json), sizeof(*rule->args));
-    if (rule->args == NULL)
-        return;
-    rule->n_args = json_array_size(node->json);
-    for (size_t i = 0; i < rule->n_args; i++) {
-        struct node item = node_item(node, i);
-
-        read_object(reader, &item, keys, ARRAY_SIZE(keys), &rule->args[i]);
-        if (!json_is_object(item.json))
-            continue;
-        (void)require_key(reader, &item, "index");
-        (void)require_key(reader, &item, "value");
-        (void)require_key(reader, &item, "op");
-    }
+    rule->args = read_items(reader, node, "an array of {index, value, op}", ARGS_MAX, sizeof(*rule->args),
+            read_arg, &rule->n_args);
 }
 
 static bool check_name(struct reader *reader, const struct node *node, const char *text)
@@ -111,7 +109,7 @@ static void check_errno(struct reader *reader, const struct node *object, const 
         complain(reader, &member, "%s has no errno to return", action);
 }
 
-static void read_rule(struct reader *reader, const struct node *node, struct config_seccomp_rule *rule)
+static void read_rule(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "names", read_names, 0 },
@@ -119,6 +117,7 @@ static void read_rule(struct reader *reader, const struct node *node, struct con
         { "errnoRet", read_errno, offsetof(struct config_seccomp_rule, errno_ret) },
         { "args", read_args, 0 },
     };
+    struct config_seccomp_rule *rule = target;
 
     rule->pointer = node_pointer(reader, node);
     read_object(reader, node, keys, ARRAY_SIZE(keys), rule);
@@ -133,17 +132,8 @@ static void read_rules(struct reader *reader, const struct node *node, void *tar
 {
     struct config_seccomp *seccomp = target;
 
-    if (!get_array(reader, node, "an array of {names, action}", RULES_MAX))
-        return;
-    seccomp->rules = keep_array(reader, json_array_size(node->json), sizeof(*seccomp->rules));
-    if (seccomp->rules == NULL)
-        return;
-    seccomp->n_rules = json_array_size(node->json);
-    for (size_t i = 0; i < seccomp->n_rules; i++) {
-        struct node item = node_item(node, i);
-
-        read_rule(reader, &item, &seccomp->rules[i]);
-    }
+    seccomp->rules = read_items(reader, node, "an array of {names, action}", RULES_MAX,
+            sizeof(*seccomp->rules), read_rule, &seccomp->n_rules);
 }
 
 static bool check_architecture(struct reader *reader, const struct node *node, const char *text)

@@ -285,7 +285,7 @@ static void test_devices(void **state)
         { DEVICE("\"path\":\"/dev/a\""), "/devices/0", 36, "\"type\" is missing" },
         { DEVICE("\"type\":\"p\""), "/devices/0", 36, "\"path\" is missing" },
         { DEVICE("\"path\":\"/dev/a\",\"type\":\"x\""), "/devices/0/type", 0,
-                "expected \"c\", \"b\" or \"p\"" },
+                "expected \"c\", \"u\", \"b\" or \"p\"" },
         { DEVICE("\"path\":\"/dev/a\",\"type\":\"c\",\"major\":1"), "/devices/0", 36,
                 "\"minor\" is missing" },
         { DEVICE("\"path\":\"/dev/a\",\"type\":\"c\",\"major\":4096,\"minor\":1"), "/devices/0/major", 0,

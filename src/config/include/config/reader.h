@@ -126,11 +126,18 @@ struct key {
 /* keys.c */
 void read_object(
         struct reader *reader, const struct node *node, const struct key *keys, size_t count, void *target);
+/* The same, and every key has to be there; false when something was wrong. */
+bool read_full_object(
+        struct reader *reader, const struct node *node, const struct key *keys, size_t count, void *target);
 /* Complains and returns false when the member is missing. */
 bool require_key(struct reader *reader, const struct node *object, const char *key);
 
 const char *keep(struct reader *reader, const char *text); /* a copy in the arena; "" when out of memory */
 void *keep_array(struct reader *reader, size_t count, size_t size);
+/* An array of up to `max` things of `size` bytes in the arena: `read` gets the address of each, zeroed, at node->index
+ * of the whole. All of them count; NULL and 0 after a complaint about the array itself. */
+void *read_items(struct reader *reader, const struct node *node, const char *expected, size_t max,
+        size_t size, read_function read, size_t *ret_count);
 /* True for an array of at most `max` members; complains otherwise. */
 bool get_array(struct reader *reader, const struct node *node, const char *expected, size_t max);
 bool get_integer(struct reader *reader, const struct node *node, int64_t min, int64_t max, int64_t *ret);
@@ -181,9 +188,24 @@ int capability_bit(const char *name);
 /* The row of "RLIMIT_NOFILE": its number and our own copy of the name; false when there is none. */
 bool rlimit_find(const char *name, int *ret_resource, const char **ret_name);
 bool is_cpu_list(const char *text); /* "0-3,5" */
-/* One mapping against those before it. */
-void check_mapping(
-        struct reader *reader, const struct node *node, const struct config_mapping *all, size_t index);
+/* ---- what both formats have, each with its own names and words for the same ---- */
+#define MAPPINGS_MAX 340 /* UID_GID_MAP_MAX_EXTENTS */
+void read_mapping_size(struct reader *reader, const struct node *node, void *target); /* uint32_t */
+/* A member of an array, against those before it. One that is `bad` is compared with nothing. */
+void finish_mapping(struct reader *reader, const struct node *node, struct config_mapping *mapping, bool bad);
+/* Members of a struct config_device, and which of them there must be. */
+void read_device_path(struct reader *reader, const struct node *node, void *target);
+void read_device_type(struct reader *reader, const struct node *node, void *target);
+void read_device_major(struct reader *reader, const struct node *node, void *target);
+void read_device_minor(struct reader *reader, const struct node *node, void *target);
+void require_device_keys(struct reader *reader, const struct node *node, const struct config_device *device);
+/* False when it is no object. */
+bool read_device_rule(struct reader *reader, const struct node *node, const struct key *keys, size_t count,
+        struct config_device_rule *rule);
+#define RLIMITS_MAX 64
+/* A member of an array: the target of `read_kind` is the struct, that of `read_limit` a uint64_t. */
+void read_rlimit(struct reader *reader, const struct node *node, read_function read_kind,
+        read_function read_limit, struct config_rlimit *rlimit);
 /* The words of the table, for who lists them. */
 size_t mount_option_count(void);
 const char *mount_option_name(size_t index);
