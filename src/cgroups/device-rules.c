@@ -22,21 +22,11 @@ static const struct config_device_rule defaults[] = {
     { 'c', 5, 1, "rwm", true },                                                         /* console */
     { 'c', 5, 2, "rwm", true },                                                         /* ptmx */
     { 'c', 136, -1, "rwm", true },                                                      /* pts */
-    { 'c', 10, 200, "rwm", true },                                                      /* tun */
+    { 'c', 10, 200, "rwm", true },                                                      /* tun, the last */
 };
 
-/* config.json's, which come last there: these devices are in every container. */
-static const struct config_device_rule oci_defaults[] = {
-    { 'c', -1, -1, "m", true }, { 'b', -1, -1, "m", true }, { 'c', 1, 3, "rwm", true }, /* null */
-    { 'c', 1, 5, "rwm", true },                                                         /* zero */
-    { 'c', 1, 7, "rwm", true },                                                         /* full */
-    { 'c', 1, 8, "rwm", true },                                                         /* random */
-    { 'c', 1, 9, "rwm", true },                                                         /* urandom */
-    { 'c', 5, 0, "rwm", true },                                                         /* tty */
-    { 'c', 5, 1, "rwm", true },                                                         /* console */
-    { 'c', 5, 2, "rwm", true },                                                         /* ptmx */
-    { 'c', 136, -1, "rwm", true },                                                      /* pts */
-};
+/* config.json's, which come last there: these devices are in every container, tun is not. */
+#define OCI_DEFAULTS (ARRAY_SIZE(defaults) - 1)
 
 const struct config_device_rule *cgroup_default_rules(size_t *ret_count)
 {
@@ -66,15 +56,15 @@ bool device_rule_is_total(const struct config_device_rule *rule)
 static int collect_oci(
         const struct config_cgroups *cgroups, struct config_device_rule **ret_rules, size_t *ret_count)
 {
-    struct config_device_rule *rules = calloc(cgroups->n_rules + ARRAY_SIZE(oci_defaults), sizeof(*rules));
+    struct config_device_rule *rules = calloc(cgroups->n_rules + OCI_DEFAULTS, sizeof(*rules));
 
     if (rules == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < cgroups->n_rules; i++)
         rules[i] = cgroups->rules[i];
-    memcpy(rules + cgroups->n_rules, oci_defaults, sizeof(oci_defaults));
+    memcpy(rules + cgroups->n_rules, defaults, OCI_DEFAULTS * sizeof(*rules));
     *ret_rules = rules;
-    *ret_count = cgroups->n_rules + ARRAY_SIZE(oci_defaults);
+    *ret_count = cgroups->n_rules + OCI_DEFAULTS;
     return 0;
 }
 

@@ -5,8 +5,6 @@
 
 #include <linux/mount.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* In a user namespace a kernel file system can only be mounted by the owner of the namespace that it shows;
@@ -29,26 +27,22 @@ static const struct default_mount default_mounts[] = {
 };
 #define SYSFS (ARRAY_SIZE(default_mounts) - 1)
 
-static const struct {
-    const char *path;
-    unsigned int major, minor;
-} default_devices[] = {
-    { "/dev/null", 1, 3 },
-    { "/dev/zero", 1, 5 },
-    { "/dev/full", 1, 7 },
-    { "/dev/random", 1, 8 },
-    { "/dev/urandom", 1, 9 },
-    { "/dev/tty", 5, 0 },
+const struct config_device plan_default_devices[PLAN_DEVICES] = {
+    { .pointer = "", .path = "/dev/null", .type = 'c', .major = 1, .minor = 3, .mode = 0666 },
+    { .pointer = "", .path = "/dev/zero", .type = 'c', .major = 1, .minor = 5, .mode = 0666 },
+    { .pointer = "", .path = "/dev/full", .type = 'c', .major = 1, .minor = 7, .mode = 0666 },
+    { .pointer = "", .path = "/dev/random", .type = 'c', .major = 1, .minor = 8, .mode = 0666 },
+    { .pointer = "", .path = "/dev/urandom", .type = 'c', .major = 1, .minor = 9, .mode = 0666 },
+    { .pointer = "", .path = "/dev/tty", .type = 'c', .major = 5, .minor = 0, .mode = 0666 },
 };
 
-static const struct {
-    const char *target, *path;
-} default_links[] = {
+const struct plan_link plan_default_links[PLAN_LINKS_OCI] = {
     { "pts/ptmx", "/dev/ptmx" },
     { "/proc/self/fd", "/dev/fd" },
     { "/proc/self/fd/0", "/dev/stdin" },
     { "/proc/self/fd/1", "/dev/stdout" },
     { "/proc/self/fd/2", "/dev/stderr" },
+    { "/proc/kcore", "/dev/core" },
 };
 
 static bool must_bind(const struct plan_request *request, const struct default_mount *mount)
@@ -117,8 +111,8 @@ void plan_sources(struct plan_request *request)
     for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++)
         if (must_bind(request, &default_mounts[i]))
             sources->kernel[i] = bind_source(request, default_mounts[i].destination);
-    for (size_t i = 0; request->user && i < ARRAY_SIZE(default_devices); i++)
-        sources->devices[i] = plan_source(request, default_devices[i].path, false, "");
+    for (size_t i = 0; request->user && i < PLAN_DEVICES; i++)
+        sources->devices[i] = plan_source(request, plan_default_devices[i].path, false, "");
 }
 
 static void add_bind(const struct plan_request *request, int16_t slot, const char *destination, uint64_t set)
@@ -198,20 +192,16 @@ void plan_filesystem(const struct plan_request *request)
     op->slot = request->sources.rootfs;
     for (size_t i = 0; i < SYSFS; i++)
         add_default_mount(request, i);
-    for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
-        if (request->user) {
-            add_bind(request, request->sources.devices[i], default_devices[i].path, 0);
-            continue;
-        }
-        op = plan_add(plan, WIRE_OP_DEVICE, "");
-        op->text[0] = plan_text(plan, default_devices[i].path);
-        op->number[0] = S_IFCHR | 0666;
-        op->number[1] = makedev(default_devices[i].major, default_devices[i].minor);
+    for (size_t i = 0; i < PLAN_DEVICES; i++) {
+        if (request->user)
+            add_bind(request, request->sources.devices[i], plan_default_devices[i].path, 0);
+        else
+            (void)plan_add_device(request, &plan_default_devices[i], 0);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(default_links); i++) {
+    for (size_t i = 0; i < PLAN_LINKS; i++) {
         op = plan_add(plan, WIRE_OP_SYMLINK, "");
-        op->text[0] = plan_text(plan, default_links[i].target);
-        op->text[1] = plan_text(plan, default_links[i].path);
+        op->text[0] = plan_text(plan, plan_default_links[i].target);
+        op->text[1] = plan_text(plan, plan_default_links[i].path);
     }
     plan_console(request);
 }

@@ -8,26 +8,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static const struct config_device default_devices[] = {
-    { .pointer = "", .path = "/dev/null", .type = 'c', .major = 1, .minor = 3, .mode = 0666 },
-    { .pointer = "", .path = "/dev/zero", .type = 'c', .major = 1, .minor = 5, .mode = 0666 },
-    { .pointer = "", .path = "/dev/full", .type = 'c', .major = 1, .minor = 7, .mode = 0666 },
-    { .pointer = "", .path = "/dev/random", .type = 'c', .major = 1, .minor = 8, .mode = 0666 },
-    { .pointer = "", .path = "/dev/urandom", .type = 'c', .major = 1, .minor = 9, .mode = 0666 },
-    { .pointer = "", .path = "/dev/tty", .type = 'c', .major = 5, .minor = 0, .mode = 0666 },
-};
-
-static const struct {
-    const char *target, *path;
-} default_links[] = {
-    { "pts/ptmx", "/dev/ptmx" },
-    { "/proc/self/fd", "/dev/fd" },
-    { "/proc/self/fd/0", "/dev/stdin" },
-    { "/proc/self/fd/1", "/dev/stdout" },
-    { "/proc/self/fd/2", "/dev/stderr" },
-    { "/proc/kcore", "/dev/core" },
-};
-
 static bool is_listed(const struct plan_request *request, const char *path)
 {
     for (size_t i = 0; i < request->config->n_devices; i++)
@@ -101,10 +81,10 @@ static bool covers_node(const struct plan_request *request, const char *destinat
     if (request->config->tty)
         found |= covers(destination, "/dev/pts");
 
-    for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
-        found |= covers(destination, default_devices[i].path);
-    for (size_t i = 0; i < ARRAY_SIZE(default_links); i++)
-        found |= covers(destination, default_links[i].path);
+    for (size_t i = 0; i < PLAN_DEVICES; i++)
+        found |= covers(destination, plan_default_devices[i].path);
+    for (size_t i = 0; i < PLAN_LINKS_OCI; i++)
+        found |= covers(destination, plan_default_links[i].path);
     for (size_t i = 0; !found && i < request->config->n_devices; i++)
         found = covers(destination, request->sources.nodes[i]);
     return found;
@@ -131,18 +111,18 @@ int plan_nodes_oci(const struct plan_request *request, struct lc_error **err)
     /* A /dev of the host's is as it shall be, and not ours to write in. */
     if (dev != NULL && plan_mount_is(dev, "bind"))
         return 0;
-    for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
-        if (!is_listed(request, default_devices[i].path))
-            (void)plan_add_device(request, &default_devices[i], WIRE_KEEP);
+    for (size_t i = 0; i < PLAN_DEVICES; i++)
+        if (!is_listed(request, plan_default_devices[i].path))
+            (void)plan_add_device(request, &plan_default_devices[i], WIRE_KEEP);
     r = add_listed(request, err);
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(default_links); i++) {
+    for (size_t i = 0; r == 0 && i < PLAN_LINKS_OCI; i++) {
         struct wire_op *op;
 
-        if (strcmp(default_links[i].path, "/dev/core") == 0 && access("/proc/kcore", F_OK) < 0)
+        if (strcmp(plan_default_links[i].path, "/dev/core") == 0 && access("/proc/kcore", F_OK) < 0)
             continue;
         op = plan_add(request->plan, WIRE_OP_SYMLINK, "");
-        op->text[0] = plan_text(request->plan, default_links[i].target);
-        op->text[1] = plan_text(request->plan, default_links[i].path);
+        op->text[0] = plan_text(request->plan, plan_default_links[i].target);
+        op->text[1] = plan_text(request->plan, plan_default_links[i].path);
         op->number[0] = WIRE_KEEP;
     }
     return r;

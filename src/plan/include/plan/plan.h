@@ -161,6 +161,15 @@ int plan_tree_oci(struct plan_request *request, struct lc_error **err);
  * parent speaks in this order. */
 void plan_wait_groups(struct plan_request *request);
 void plan_network_once(struct plan_request *request);
+/* What is in every /dev; the last link only where config.json says how it is. */
+#define PLAN_DEVICES 6
+#define PLAN_LINKS 5
+#define PLAN_LINKS_OCI 6
+struct plan_link {
+    const char *target, *path;
+};
+extern const struct config_device plan_default_devices[PLAN_DEVICES];
+extern const struct plan_link plan_default_links[PLAN_LINKS_OCI];
 /* For the files of config.json's tree: its sources are opened, one mount of it, all of its nodes and links. */
 void plan_give_devices(const struct plan_request *request);
 int plan_sources_oci(struct plan_request *request, struct lc_error **err);
