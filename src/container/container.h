@@ -204,7 +204,8 @@ struct session {
     bool away;           /* the child is kept off our processor, until it is placed */
     const char *stage;   /* for messages; NULL: "create" or "join" */
     bool memory_limited; /* the group that the child is born in */
-    bool patient;        /* hooks have no limit of time but their own */
+    bool patient;        /* hooks have no limit of time but their own, */
+    int meanwhile;       /* ... or the life of this pidfd's process; -1: nobody's */
     bool ready, failed;
     bool in_place;         /* TREE has come */
     unsigned int unshared; /* how often UNSHARED has come, perhaps while something else was waited for */

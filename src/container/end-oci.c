@@ -78,6 +78,22 @@ static int delete (struct container *container, bool force, struct lc_error **er
     return r < 0 ? r : oci_reclaim(container, err);
 }
 
+/* Who makes or starts a container holds its lock, while hooks run that may take any time. Without the process they are for
+ * nothing, and he gives up. */
+static void interrupt(struct lc_runtime *runtime, const char *id)
+{
+    CLEAN_FD int pidfd = -EBADF;
+    struct container container;
+
+    if (!oci_is_locked(runtime, id) || oci_open(runtime, id, &container, NULL) < 0)
+        return;
+    if (oci_status(&container) != STATUS_STOPPED)
+        pidfd = identity_open(&container.record.init);
+    if (pidfd >= 0)
+        (void)signal_process(container.record.init.pid, pidfd, SIGKILL);
+    container_close(&container);
+}
+
 int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err)
 {
     bool force = (flags & LC_DELETE_FORCE) != 0;
@@ -85,6 +101,8 @@ int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int
     struct container container = { .lock_fd = -EBADF };
     int r = options_flags(flags, LC_DELETE_FORCE, &failure);
 
+    if (r == 0 && force)
+        interrupt(runtime, id);
     if (r == 0)
         r = oci_open_locked(runtime, id, &container, &failure);
     if (r == -ENOENT && force) {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1U
@@ -31,8 +32,9 @@ int state_file(const struct container *container, const struct lc_config *config
     return fd_take(&fd);
 }
 
-static int run(
-        const struct container *container, const struct lc_plan *plan, int state, struct lc_error **err)
+/* `needed`: a pidfd without whose process they are for nothing, or -1. */
+static int run(const struct container *container, const struct lc_plan *plan, int state, int needed,
+        struct lc_error **err)
 {
     const int stdio[3] = { -1, -1, -1 };
     struct session session;
@@ -42,14 +44,19 @@ static int run(
     session.plan = plan;
     session.stage = "hooks";
     session.patient = true;
+    session.meanwhile = needed;
     r = given_open(plan, 0, &state, given, err);
     if (r < 0)
         return r;
     r = session_start(&session, stdio, given, -1, err);
     if (r == 0)
         r = session_until(&session, WIRE_READY, err);
-    if (r == 0)
+    /* Nobody listens any more: that ends the hook too, which our SIGKILL would leave alone. */
+    if (r < 0 && session.pid > 0)
+        (void)shutdown(session.socket, SHUT_RDWR);
+    if (session.pid > 0)
         (void)wait_process(session.pid, session.pidfd, NULL);
+    session.pid = -1;
     given_close(given, plan->n_given);
     if (r < 0)
         session_abort(&session);
@@ -64,7 +71,7 @@ int hooks_run(const struct container *container, const struct lc_config *config,
     struct lc_plan *plan = NULL;
     bool goes_on = plan_hooks_go_on(config, kind);
     struct lc_error *failure = NULL;
-    CLEAN_FD int state = -EBADF;
+    CLEAN_FD int state = -EBADF, init = -EBADF;
     int r;
 
     if (config->oci.hooks[kind].count == 0)
@@ -73,8 +80,10 @@ int hooks_run(const struct container *container, const struct lc_config *config,
         err = &failure;
     state = state_file(container, config, status, err);
     r = state < 0 ? state : plan_hooks(config, kind, container->record.oci.bundle, &plan, err);
+    if (kind == HOOK_PRESTART || kind == HOOK_CREATE_RUNTIME)
+        init = identity_open(&container->record.init);
     if (r == 0)
-        r = run(container, plan, state, err);
+        r = run(container, plan, state, init, err);
     plan_free(plan);
     log_line(container->log, "hooks %s: %s", config_hook_names[kind], r < 0 ? "failed" : "ok");
     if (goes_on && r < 0) {

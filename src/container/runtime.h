@@ -39,6 +39,8 @@ int oci_open(struct lc_runtime *runtime, const char *id, struct container *conta
 /* The same, locked. */
 int oci_open_locked(
         struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
+/* Is somebody changing it just now? */
+bool oci_is_locked(struct lc_runtime *runtime, const char *id);
 int record_write_oci(struct container *container, struct lc_error **err);
 /* The configuration of the container as it was at create. */
 int oci_config(const struct container *container, struct lc_config **ret, struct lc_error **err);

@@ -251,12 +251,16 @@ static int take_fork(struct session *session, const struct wire_message *message
 
 static int receive(struct session *session, struct wire_message *message, int *ret_fd, struct lc_error **err)
 {
-    struct pollfd ready = { .fd = session->socket, .events = POLLIN };
+    struct pollfd ready[] = { { .fd = session->socket, .events = POLLIN },
+        { .fd = session->meanwhile, .events = POLLIN } };
     int r;
 
     do
-        r = poll(&ready, 1, session->patient ? -1 : ANSWER_TIMEOUT_MS);
+        r = poll(ready, ARRAY_SIZE(ready), session->patient ? -1 : ANSWER_TIMEOUT_MS);
     while (r < 0 && errno == EINTR);
+    if (ready[0].revents == 0 && ready[1].revents != 0)
+        return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = ESRCH },
+                "the container's process ended while its hooks ran");
     if (r == 0)
         return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = ETIMEDOUT },
                 "the container's process gave no answer for %d seconds", ANSWER_TIMEOUT_MS / 1000);
@@ -407,11 +411,6 @@ int session_place_below(
 
 void session_abort(struct session *session)
 {
-    if (session->spawn.pid > 0 && session->spawn.pid != session->pid && session->spawn.pidfd >= 0) {
-        (void)signal_process(session->spawn.pid, session->spawn.pidfd, SIGKILL);
-        (void)wait_process(session->spawn.pid, session->spawn.pidfd, NULL);
-        fd_close(&session->spawn.pidfd);
-    }
     if (session->pid > 0) {
         (void)signal_process(session->pid, session->pidfd, SIGKILL);
         (void)wait_process(session->pid, session->pidfd, NULL);
@@ -439,5 +438,6 @@ void session_init(struct session *session, const struct log *log)
         .listener = -EBADF,
         .pid = -1,
         .pidfd = -EBADF,
+        .meanwhile = -1,
         .spawn = { .pidfd = -EBADF } };
 }

@@ -193,6 +193,15 @@ static bool is_locked(int fd)
     return false;
 }
 
+bool oci_is_locked(struct lc_runtime *runtime, const char *id)
+{
+    CLEAN_FD int fd = -EBADF;
+
+    if (id_check(id, NULL) == 0)
+        fd = openat(runtime->fd, id, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && is_locked(fd);
+}
+
 int oci_open(struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err)
 {
     CLEAN_FD int fd = -EBADF;

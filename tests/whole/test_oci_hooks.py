@@ -159,6 +159,26 @@ def test_timeout_ends_the_group(bundle, notes, kind):
         bundle.delete("--force", name=name)
 
 
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "startContainer"])
+def test_delete_does_not_wait_for_a_hook(bundle, notes, kind):
+    """Without a timeout a hook may run for ever, and its maker holds the lock meanwhile."""
+    bundle.config["hooks"] = {kind: [shell(f"echo $$ > {notes}/pid; exec sleep 1000")]}
+    if kind in AT_CREATE:
+        waits = bundle.launch("create")
+    else:
+        bundle.create()
+        waits = bundle.spawn("start", bundle.name)
+    wait_until(lambda: os.path.exists(f"{notes}/pid") and read(f"{notes}/pid"), 5, "the hook")
+    start = time.monotonic()
+    bundle.ok("delete", "--force", bundle.name)
+    assert time.monotonic() - start < 3
+    assert waits.wait().status == 1, waits.errors()
+    assert "ended" in waits.errors().decode()
+    if kind not in ("createContainer", "startContainer"):  # their pids are the container's
+        assert gone(int(read(f"{notes}/pid")))
+    assert not bundle.containers() and not bundle.groups()
+
+
 @pytest.mark.parametrize("kind", ["createRuntime", "createContainer", "startContainer", "poststart"])
 @pytest.mark.parametrize("status", [0, 1])
 def test_ten_megabytes(bundle, kind, status):
