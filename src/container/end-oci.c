@@ -33,6 +33,12 @@ int oci_reclaim(struct container *container, struct lc_error **err)
     return r < 0 ? r : oci_remove(container, err);
 }
 
+static int refuse_status(const struct container *container, enum status status, struct lc_error **err)
+{
+    return error_raise(err, &(struct error_site){ .stage = "delete", .errnum = EBUSY },
+            "cannot delete container %s that is not stopped: %s", container->id, status_name(status));
+}
+
 /* Stopped, or made so. */
 static int stop(struct container *container, bool force, struct lc_error **err)
 {
@@ -43,8 +49,7 @@ static int stop(struct container *container, bool force, struct lc_error **err)
     if (status == STATUS_STOPPED || (container->record.oci.config == 0))
         return 0;
     if (!force && status != STATUS_CREATED)
-        return error_raise(err, &(struct error_site){ .stage = "delete", .errnum = EBUSY },
-                "cannot delete container %s that is not stopped: %s", container->id, status_name(status));
+        return refuse_status(container, status, err);
     pidfd = identity_open(&container->record.init);
     if (pidfd < 0)
         return 0;
@@ -80,18 +85,24 @@ static int delete (struct container *container, bool force, struct lc_error **er
 
 /* Who makes or starts a container holds its lock, while hooks run that may take any time. Without the process they are for
  * nothing, and he gives up. */
-static void interrupt(struct lc_runtime *runtime, const char *id)
+static int interrupt(struct lc_runtime *runtime, const char *id, bool force, struct lc_error **err)
 {
     CLEAN_FD int pidfd = -EBADF;
     struct container container;
+    enum status status;
+    int r = 0;
 
     if (!oci_is_locked(runtime, id) || oci_open(runtime, id, &container, NULL) < 0)
-        return;
-    if (oci_status(&container) != STATUS_STOPPED)
+        return 0;
+    status = oci_status(&container);
+    if (force && status != STATUS_STOPPED)
         pidfd = identity_open(&container.record.init);
     if (pidfd >= 0)
         (void)signal_process(container.record.init.pid, pidfd, SIGKILL);
+    if (!force && status == STATUS_CREATING)
+        r = refuse_status(&container, status, err);
     container_close(&container);
+    return r;
 }
 
 int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err)
@@ -101,8 +112,8 @@ int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int
     struct container container = { .lock_fd = -EBADF };
     int r = options_flags(flags, LC_DELETE_FORCE, &failure);
 
-    if (r == 0 && force)
-        interrupt(runtime, id);
+    if (r == 0)
+        r = interrupt(runtime, id, force, &failure);
     if (r == 0)
         r = oci_open_locked(runtime, id, &container, &failure);
     if (r == -ENOENT && force) {

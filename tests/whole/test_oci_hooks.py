@@ -170,6 +170,9 @@ def test_delete_does_not_wait_for_a_hook(bundle, notes, kind):
         waits = bundle.spawn("start", bundle.name)
     wait_until(lambda: os.path.exists(f"{notes}/pid") and read(f"{notes}/pid"), 5, "the hook")
     start = time.monotonic()
+    if kind in AT_CREATE:
+        result = bundle("delete", bundle.name)
+        assert result.status == 1 and "not stopped: creating" in result.err, result
     bundle.ok("delete", "--force", bundle.name)
     assert time.monotonic() - start < 3
     assert waits.wait().status == 1, waits.errors()
