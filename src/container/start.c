@@ -7,12 +7,15 @@
 #include <oci/oci.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#define END_TIMEOUT_MS 10000
 
 static struct sockaddr_un start_address(const struct container *container)
 {
@@ -114,9 +117,22 @@ int start_send(const struct container *container, const struct lc_config *config
     return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? fail(err, "sendmsg", -r) : 0;
 }
 
+/* Whoever is told that the program does not run, finds the container stopped. */
+static void await_end(const struct container *container, bool force)
+{
+    CLEAN_FD int pidfd = identity_open(&container->record.init);
+    struct pollfd gone = { .fd = pidfd, .events = POLLIN };
+
+    if (pidfd >= 0 && force)
+        (void)signal_process(container->record.init.pid, pidfd, SIGKILL);
+    if (pidfd >= 0)
+        (void)poll(&gone, 1, END_TIMEOUT_MS);
+}
+
 static int start(struct container *container, const struct lc_config *config, struct lc_error **err)
 {
     struct session session;
+    bool sent = false;
     int r;
 
     session_init(&session, container->log);
@@ -126,9 +142,12 @@ static int start(struct container *container, const struct lc_config *config, st
     session.socket = r = connect_child(container, err);
     if (r >= 0)
         r = start_send(container, config, session.socket, err);
-    if (r == 0)
+    sent = r == 0;
+    if (sent)
         r = start_finish(container, config, &session, err);
     session_close(&session);
+    if (sent && r < 0)
+        await_end(container, false);
     if (r == 0)
         (void)unlink(start_address(container).sun_path);
     return r;
@@ -137,14 +156,10 @@ static int start(struct container *container, const struct lc_config *config, st
 /* A program whose poststart hook failed does not go on. */
 static int poststart(struct container *container, const struct lc_config *config, struct lc_error **err)
 {
-    CLEAN_FD int pidfd = -EBADF;
     int r = config != NULL ? hooks_run(container, config, HOOK_POSTSTART, STATUS_RUNNING, err) : 0;
 
-    if (r < 0) {
-        pidfd = identity_open(&container->record.init);
-        if (pidfd >= 0)
-            (void)signal_process(container->record.init.pid, pidfd, SIGKILL);
-    }
+    if (r < 0)
+        await_end(container, true);
     return r;
 }
 

@@ -216,7 +216,7 @@ def test_start_says_why(bundle, change, words):
     assert result.status == 1, result
     for word in ["/bin/program", *words]:
         assert word in result.err.lower(), result
-    bundle.wait_status("stopped")
+    assert bundle.status() == "stopped"  # at once
     bundle.delete()
 
 
