@@ -13,7 +13,6 @@
 #define USEC_PER_SEC 1000000
 #define QUOTA_STEP_US 10000 /* systemd keeps whole percents in its files */
 #define CPUS_MAX 8192
-#define ANNOTATION "org.systemd.property."
 
 static const struct {
     enum config_limit limit;
@@ -192,16 +191,16 @@ int unit_properties_asked(const struct lc_config *config, struct buffer *out, st
         const char *why;
         int r;
 
-        if (strncmp(annotation->name, ANNOTATION, strlen(ANNOTATION)) != 0)
+        if (strncmp(annotation->name, UNIT_ANNOTATION, strlen(UNIT_ANNOTATION)) != 0)
             continue;
         buffer_text(out, "\n");
-        r = unit_property_from_text(annotation->name + strlen(ANNOTATION), annotation->value, out, &why);
+        r = unit_property_from_text(annotation->name + strlen(UNIT_ANNOTATION), annotation->value, out, &why);
         if (r == 0)
             continue;
         (void)snprintf(pointer, sizeof(pointer), "/annotations/%s", annotation->name);
         site.pointer = pointer;
         site.errnum = -r;
-        return error_raise(err, &site, "%s: %s", annotation->name + strlen(ANNOTATION), why);
+        return error_raise(err, &site, "%s: %s", annotation->name + strlen(UNIT_ANNOTATION), why);
     }
     for (size_t i = 0; i < config->cgroups.n_unit_properties; i++)
         buffer_printf(out, "\n%s", config->cgroups.unit_properties[i].line);

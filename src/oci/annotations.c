@@ -20,7 +20,7 @@ static const struct {
     const char *name;
     void (*read)(struct reader *reader, const struct node *node, const char *text);
 } meanings[] = {
-    { "run.oci.keep_original_groups", read_keep_groups },
+    { ANNOTATION_KEEP_GROUPS, read_keep_groups },
 };
 
 static void read_one(struct reader *reader, const struct node *node, const char *text)

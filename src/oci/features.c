@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <base/util.h>
+#include <config/unit-properties.h>
 
 #include <ctype.h>
 #include <string.h>
@@ -106,9 +107,10 @@ int oci_features_json(const struct oci_features *features, char **ret_json, stru
     for (size_t i = 0; i < features->n_annotations; i++)
         (void)json_object_set_new(
                 annotations, features->annotations[i].name, json_string(features->annotations[i].value));
-    document = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:[]}", "ociVersionMin", "1.0.0", "ociVersionMax",
-            OCI_VERSION, "hooks", hooks, "mountOptions", mount_options(), "linux", linux_features(features),
-            "annotations", annotations, "potentiallyUnsafeConfigAnnotations");
+    document = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:[s, s]}", "ociVersionMin", "1.0.0",
+            "ociVersionMax", OCI_VERSION, "hooks", hooks, "mountOptions", mount_options(), "linux",
+            linux_features(features), "annotations", annotations, "potentiallyUnsafeConfigAnnotations",
+            ANNOTATION_KEEP_GROUPS, UNIT_ANNOTATION);
     text = document != NULL ? json_dumps(document, JSON_INDENT(4)) : NULL;
     json_decref(document);
     if (text == NULL)

@@ -5,6 +5,8 @@
 #include <config/reader.h>
 #include <oci/oci.h>
 
+#define ANNOTATION_KEEP_GROUPS "run.oci.keep_original_groups"
+
 /* One word of a fixed set and the number that the kernel knows it by. */
 struct word {
     const char *name;

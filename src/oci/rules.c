@@ -111,7 +111,7 @@ void check_oci_rules(struct reader *reader, const struct node *top)
     check_mounts(reader);
     if (config->oci.keep_groups && config->n_additional_groups > 0)
         complain_pointer(reader, "/process/user/additionalGids", NULL,
-                "the annotation run.oci.keep_original_groups keeps the caller's groups: there are no others");
+                "the annotation " ANNOTATION_KEEP_GROUPS " keeps the caller's groups: there are no others");
     if ((config->oci.monotonic.set || config->oci.boottime.set) &&
             !(config->namespaces & NAMESPACE_BIT(NAMESPACE_TIME)))
         complain_pointer(reader, "/linux/timeOffsets", "add {\"type\": \"time\"} to linux.namespaces",

@@ -412,7 +412,7 @@ static void test_features(void **state)
         .seccomp_flags = 2,
         .annotations = &annotation,
         .n_annotations = 1 };
-    json_t *document, *linux_part;
+    json_t *document, *linux_part, *unsafe;
     char *text;
 
     (void)state;
@@ -423,7 +423,10 @@ static void test_features(void **state)
     linux_part = json_object_get(document, "linux");
     assert_int_equal(json_array_size(json_object_get(document, "hooks")), 6);
     assert_true(json_array_size(json_object_get(document, "mountOptions")) >= 61);
-    assert_true(json_is_array(json_object_get(document, "potentiallyUnsafeConfigAnnotations")));
+    unsafe = json_object_get(document, "potentiallyUnsafeConfigAnnotations");
+    assert_int_equal(json_array_size(unsafe), 2);
+    assert_string_equal(json_string_value(json_array_get(unsafe, 0)), "run.oci.keep_original_groups");
+    assert_string_equal(json_string_value(json_array_get(unsafe, 1)), "org.systemd.property.");
     assert_int_equal(json_array_size(json_object_get(linux_part, "namespaces")), 2);
     assert_int_equal(json_array_size(json_object_get(linux_part, "capabilities")), 3);
     assert_int_equal(json_object_size(json_object_get(linux_part, "cgroup")), 5);

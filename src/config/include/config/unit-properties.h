@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#define UNIT_ANNOTATION "org.systemd.property." /* what such annotations of config.json begin with */
+
 /* "NAME\tTYPE\tITEM..." (cgroups/unit-protocol.h), from a value of container.json, or from the text of an annotation, which is a
  * GVariant's: 'words', true, 10, uint64 10, ['a', 'b']. A name that ends in "Sec" takes seconds and stands for the property that
  * ends in "USec". 0, or -EPERM (not in the list) or -EINVAL, with the reason in *ret_why. */
