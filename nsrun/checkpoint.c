@@ -14,6 +14,8 @@ static const struct option rows[] = {
     { "parent-path", 0, OPTION_TEXT, TEXT, "not built in" },
     { "leave-running", 0, OPTION_FLAG, FLAG, "not built in" },
     { "tcp-established", 0, OPTION_FLAG, FLAG, "not built in" },
+    { "tcp-skip-in-flight", 0, OPTION_FLAG, FLAG, "not built in" },
+    { "link-remap", 0, OPTION_FLAG, FLAG, "not built in" },
     { "ext-unix-sk", 0, OPTION_FLAG, FLAG, "not built in" },
     { "shell-job", 0, OPTION_FLAG, FLAG, "not built in" },
     { "lazy-pages", 0, OPTION_FLAG, FLAG, "not built in" },

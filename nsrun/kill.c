@@ -14,7 +14,7 @@ static const struct option rows[] = {
 
 static const char *signal_text(const struct call *call)
 {
-    return call->n_arguments > 1 ? call->arguments[1] : "SIGTERM";
+    return call->n_arguments > 1 && *call->arguments[1] != '\0' ? call->arguments[1] : "SIGTERM";
 }
 
 static int kill_one(const struct call *call, struct lc_runtime *runtime, const char *id)

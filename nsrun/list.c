@@ -108,6 +108,5 @@ const struct command command_list = {
     .summary = "lists containers started by nsrun with the given root",
     .options = OPTION_TABLE(rows),
     .options_size = sizeof(struct list_given),
-    .most = ANY_NUMBER,
     .run = run,
 };

@@ -9,43 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Engines tell by these words what a failure means for them; the library's own follow. */
-static const struct {
-    const struct command *command; /* NULL: any about a container that exists */
-    int errnum;
-    const char *words;
-} meanings[] = {
-    { &command_kill, ESRCH, "container not running" },
-    { &command_pause, EINVAL, "container not running" },
-    { &command_resume, EINVAL, "container not paused" },
-    { &command_delete, EBUSY, "cannot delete container that is not stopped" },
-    { &command_create, EEXIST, "container with given ID already exists" },
-    { &command_run, EEXIST, "container with given ID already exists" },
-    { NULL, ENOENT, "container does not exist" },
-};
-
-/* Not a file that is missing while the container is there. */
-static bool is_about_container(const struct call *call, const char *object)
-{
-    const char *slash = object != NULL ? strrchr(object, '/') : NULL;
-
-    if (call->command->least == 0 || call->command == &command_create || call->command == &command_run)
-        return false;
-    return object == NULL || strcmp(slash != NULL ? slash + 1 : object, call->arguments[0]) == 0;
-}
-
-static const char *meaning(const struct call *call, int errnum, const char *object, const char *text)
-{
-    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
-        const struct command *about = meanings[i].command;
-
-        if (meanings[i].errnum == errnum &&
-                (about != NULL ? about == call->command : is_about_container(call, object)))
-            return strstr(text, meanings[i].words) == NULL ? meanings[i].words : NULL;
-    }
-    return NULL;
-}
-
 /* `exec: "sh": ...`: docker and podman make their exit status of these words. To be freed. */
 static char *command_words(const struct lc_error *err)
 {
@@ -70,16 +33,11 @@ static char *command_words(const struct lc_error *err)
 static void report_one(const struct call *call, int r, const struct lc_error *err)
 {
     char *text = err != NULL ? lc_error_format(err) : NULL, *exec = NULL;
-    const char *shown = text != NULL ? text : strerror(-r), *words = NULL;
+    const char *shown = text != NULL ? text : strerror(-r);
 
     if (err != NULL && lc_error_status(err) != 125)
-        words = exec = command_words(err);
-    else if (call->n_arguments > 0)
-        words = meaning(call, -r, err != NULL ? lc_error_object(err) : NULL, shown);
-    if (words != NULL)
-        (void)report_text(call, "%s: %s", words, shown);
-    else
-        (void)report_text(call, "%s", shown);
+        exec = command_words(err);
+    (void)report_text(call, "%s%s%s", exec != NULL ? exec : "", exec != NULL ? ": " : "", shown);
     free(exec);
     free(text);
 }
