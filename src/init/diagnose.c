@@ -61,7 +61,7 @@ static bool diagnose_component(struct init *init, int at, const char *path, bool
         return true;
     }
     if (fd >= 0 && fstat(fd, &st) == 0) {
-        if (!last && !S_ISDIR(st.st_mode)) {
+        if ((!last || errnum == ENOTDIR) && !S_ISDIR(st.st_mode)) {
             init_detail(init, path);
             init_detail(init, " is not a directory");
             said = true;

@@ -51,6 +51,17 @@ static void check_namespaces(struct reader *reader)
                 "network devices need a network namespace to move to");
 }
 
+static void need_root(
+        struct reader *reader, const char *pointer, const struct config_mapping *mappings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (mappings[i].container_id == 0)
+            return;
+    if (count > 0)
+        complain_pointer(reader, pointer, NULL,
+                "id 0 of the container must be mapped: the set-up runs as root inside");
+}
+
 /* A new user namespace without a mapping is one that nobody can be in. */
 static void check_mappings(struct reader *reader, const struct node *top)
 {
@@ -68,6 +79,10 @@ static void check_mappings(struct reader *reader, const struct node *top)
         complain_pointer(reader, "/linux/namespaces", NULL, "a new user namespace needs uidMappings");
     if (made && config->n_gid_mappings == 0)
         complain_pointer(reader, "/linux/namespaces", NULL, "a new user namespace needs gidMappings");
+    if (made) {
+        need_root(reader, "/linux/uidMappings", config->uid_mappings, config->n_uid_mappings);
+        need_root(reader, "/linux/gidMappings", config->gid_mappings, config->n_gid_mappings);
+    }
 }
 
 static void check_mounts(struct reader *reader)

@@ -168,6 +168,10 @@ static void test_linux(void **state)
         { TOP("\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":[{\"containerID\":0,"
               "\"hostID\":0,\"size\":1}]}"),
                 "/linux/namespaces", 2, "gidMappings" },
+        { TOP("\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"user\"}],\"uidMappings\":[{"
+              "\"containerID\":1,"
+              "\"hostID\":1,\"size\":1}],\"gidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]}"),
+                "/linux/uidMappings", 2, "id 0 of the container must be mapped" },
         { LINUX("\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]"), "/linux/uidMappings", 2,
                 "user namespace" },
         { TOP("\"linux\":{\"namespaces\":[{\"type\":\"user\",\"path\":\"/"

@@ -72,7 +72,8 @@ def test_arguments_are_exact(bundle):
 def test_directory(bundle):
     bundle.process["cwd"] = "/made/on/demand"
     assert bundle.out("pwd") == "/made/on/demand\n"
-    for value, words in (("relative", ["/process/cwd"]), ("", ["/process/cwd"]), (None, ["cwd"])):
+    for value, words in (("relative", ["/process/cwd"]), ("", ["/process/cwd"]), (None, ["cwd"]),
+                         ("/etc/passwd", ["/process/cwd", "/etc/passwd is not a directory"])):
         bundle.process["cwd"] = value
         bundle.refused(*words)
 
