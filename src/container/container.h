@@ -25,10 +25,13 @@ struct identity {
 int identity_read(pid_t pid, struct identity *ret);
 /* The exit status of one that has ended and is not reaped yet; -1: not known. */
 int identity_status(const struct identity *identity);
-/* Alive and not a zombie: somebody else may be slow to reap it. */
+/* Alive, not a zombie and not about to be one: somebody else may be slow to reap it. */
 bool identity_runs(const struct identity *identity);
 /* A pidfd of exactly this process, or -ESRCH when it has ended. */
 int identity_open(const struct identity *identity);
+/* Waits for the end of one that has been killed, whose pidfd this is; false: timeout_ms were not enough. */
+bool identity_await(
+        const struct identity *identity, int pidfd, const struct cgroup_set *groups, int timeout_ms);
 /* /proc/PID/stat behind the command name, in `text`: field 3 and on. NULL: there is no such process. */
 char *process_stat(pid_t pid, char *text, size_t size);
 /* Signals 1..31 that the calling process ignores, bit N-1. */

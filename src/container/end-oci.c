@@ -4,7 +4,6 @@
 #include <base/util.h>
 #include <lcsys/syscalls.h>
 
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -44,7 +43,6 @@ static int stop(struct container *container, bool force, struct lc_error **err)
 {
     enum status status = oci_status(container);
     CLEAN_FD int pidfd = -EBADF;
-    struct pollfd gone;
 
     if (status == STATUS_STOPPED || (container->record.oci.config == 0))
         return 0;
@@ -57,8 +55,7 @@ static int stop(struct container *container, bool force, struct lc_error **err)
     /* A frozen process dies when it is thawed. */
     if (status == STATUS_PAUSED)
         (void)cgroup_freeze(&container->record.groups, false, END_TIMEOUT_MS, NULL);
-    gone = (struct pollfd){ .fd = pidfd, .events = POLLIN };
-    if (poll(&gone, 1, END_TIMEOUT_MS) > 0) {
+    if (identity_await(&container->record.init, pidfd, &container->record.groups, END_TIMEOUT_MS)) {
         reap(pidfd);
         return 0;
     }

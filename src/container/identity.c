@@ -10,7 +10,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { START_TIME = 22, EXIT_CODE = 52 };
+/* Fields of /proc/PID/stat by their numbers in proc(5). */
+enum { FLAGS = 9, THREADS = 20, START_TIME = 22, VIRTUAL_SIZE = 23, EXIT_CODE = 52, FIELDS };
+
+#define PF_EXITING 0x4
 
 char *process_stat(pid_t pid, char *text, size_t size)
 {
@@ -29,31 +32,29 @@ char *process_stat(pid_t pid, char *text, size_t size)
     return field != NULL && field[1] == ' ' ? field + 2 : NULL;
 }
 
-/* The state, and number `wanted` of the fields of /proc/PID/stat. */
-static int read_field(pid_t pid, int wanted, char *ret_state, unsigned long long *ret)
+/* The state, and the numbers behind it. */
+static int read_stat(pid_t pid, char *ret_state, unsigned long long fields[FIELDS])
 {
     char text[1024], *field = process_stat(pid, text, sizeof(text));
 
     if (field != NULL)
         *ret_state = *field;
-    for (int number = 3; field != NULL && number < wanted; number++) {
+    for (int number = 4; field != NULL && number < FIELDS; number++) {
         field = strchr(field, ' ');
-        field += field != NULL;
+        if (field != NULL)
+            fields[number] = strtoull(++field, NULL, 10);
     }
-    if (field == NULL)
-        return -ESRCH;
-    *ret = strtoull(field, NULL, 10);
-    return 0;
+    return field != NULL ? 0 : -ESRCH;
 }
 
 int identity_read(pid_t pid, struct identity *ret)
 {
-    unsigned long long start;
+    unsigned long long fields[FIELDS];
     char state;
-    int r = read_field(pid, START_TIME, &state, &start);
+    int r = read_stat(pid, &state, fields);
 
     if (r == 0)
-        *ret = (struct identity){ pid, start };
+        *ret = (struct identity){ pid, fields[START_TIME] };
     return r;
 }
 
@@ -75,13 +76,22 @@ bool identity_alive(const struct identity *identity)
     return identity->pid > 0 && identity_read(identity->pid, &now) == 0 && now.start == identity->start;
 }
 
+/* A first thread that has ended says nothing about the others. Without memory nobody runs any more, though the first of a pid
+ * namespace is seen on its way out until all others there have been reaped, by parents who may take their time. */
+static bool has_ended(char state, const unsigned long long fields[FIELDS])
+{
+    bool exiting = (fields[FLAGS] & PF_EXITING) != 0 && fields[VIRTUAL_SIZE] == 0;
+
+    return state == 'X' || (fields[THREADS] <= 1 && (state == 'Z' || exiting));
+}
+
 bool identity_runs(const struct identity *identity)
 {
-    unsigned long long start;
+    unsigned long long fields[FIELDS];
     char state;
 
-    return identity->pid > 0 && read_field(identity->pid, START_TIME, &state, &start) == 0 &&
-           start == identity->start && state != 'Z' && state != 'X';
+    return identity->pid > 0 && read_stat(identity->pid, &state, fields) == 0 &&
+           fields[START_TIME] == identity->start && !has_ended(state, fields);
 }
 
 /* To others the kernel shows 0. */
@@ -95,14 +105,17 @@ static bool may_know(pid_t pid)
 
 int identity_status(const struct identity *identity)
 {
-    unsigned long long code;
+    unsigned long long fields[FIELDS];
     char state;
+    int code;
 
     if (identity_runs(identity) || !identity_alive(identity) ||
-            read_field(identity->pid, EXIT_CODE, &state, &code) < 0 ||
-            (code == 0 && !may_know(identity->pid)) || !identity_alive(identity))
+            read_stat(identity->pid, &state, fields) < 0 || fields[START_TIME] != identity->start)
         return -1;
-    return WIFSIGNALED((int)code) ? 128 + WTERMSIG((int)code) : WEXITSTATUS((int)code);
+    code = (int)fields[EXIT_CODE];
+    if (code == 0 && (!may_know(identity->pid) || !identity_alive(identity)))
+        return -1;
+    return WIFSIGNALED(code) ? 128 + WTERMSIG(code) : WEXITSTATUS(code);
 }
 
 int identity_open(const struct identity *identity)

@@ -14,11 +14,33 @@
 
 #define END_TIMEOUT_MS 5000
 
+/* Nobody is left but dead ones whom their parents have not seen yet: the first process of a pid namespace waits for them in the
+ * kernel, and when `exec --detach` has made orphans of them, that is for whoever reaps on this machine. */
+static bool only_unreaped(const struct identity *identity, const struct cgroup_set *groups)
+{
+    CLEAN_FREE pid_t *pids = NULL;
+    size_t count = 0;
+
+    return !identity_runs(identity) && cgroup_processes(groups, &pids, &count) == 0 && count == 0;
+}
+
+/* The pidfd tells of the end, except where it is not for us to wait for. */
+bool identity_await(
+        const struct identity *identity, int pidfd, const struct cgroup_set *groups, int timeout_ms)
+{
+    struct pollfd gone = { .fd = pidfd, .events = POLLIN };
+    int waited = 0;
+
+    for (int step = 10; waited < timeout_ms; waited += step, step *= 2)
+        if (poll(&gone, 1, step) > 0 || only_unreaped(identity, groups))
+            return true;
+    return false;
+}
+
 /* A recorded process, which need not be our child: gone when its pidfd says so. */
 static void kill_identity(const struct identity *identity, const struct cgroup_set *groups)
 {
     CLEAN_FD int pidfd = -EBADF;
-    struct pollfd gone;
 
     if (!identity_alive(identity))
         return;
@@ -29,9 +51,8 @@ static void kill_identity(const struct identity *identity, const struct cgroup_s
     /* A frozen process of v1 dies when it is thawed. */
     if (cgroup_frozen(groups) > 0)
         (void)cgroup_freeze(groups, false, END_TIMEOUT_MS, NULL);
-    gone = (struct pollfd){ .fd = pidfd, .events = POLLIN };
     if (pidfd >= 0) {
-        (void)poll(&gone, 1, END_TIMEOUT_MS);
+        (void)identity_await(identity, pidfd, groups, END_TIMEOUT_MS);
         return;
     }
     for (int i = 0; i < END_TIMEOUT_MS && identity_alive(identity); i++)

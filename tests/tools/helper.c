@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,6 +107,26 @@ static int stubborn(char **args)
         pause();
 }
 
+static void *stay(void *unused)
+{
+    puts("ready");
+    fflush(stdout);
+    while (pause() < 0)
+        ;
+    return unused;
+}
+
+/* A program that goes on without its first thread, which the kernel shows as a zombie. */
+static int headless(char **args)
+{
+    pthread_t thread;
+
+    (void)args;
+    if (pthread_create(&thread, NULL, stay, NULL) != 0)
+        return 1;
+    pthread_exit(NULL);
+}
+
 /* sd_notify(3) with the first argument. */
 static int notify(char **args)
 {
@@ -136,6 +157,7 @@ int main(int argc, char **argv)
         { "try-open", try_open },
         { "signals", signals },
         { "stubborn", stubborn },
+        { "headless", headless },
         { "notify", notify },
     };
 

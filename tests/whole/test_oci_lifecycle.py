@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from support import leftovers, proc
 from support.bundle import gone, kill
 from support.rootfs import write
-from support.wait import wait_until
+from support.wait import PATIENCE, wait_until
 
 RESIDENT_MAX = 200  # KiB of the process that create leaves
 BAD_IDS = ["../x", ".", "..", "a/b", "x" * 256, "-x", "", ".hidden", "a b", "a\nb", "ä", "x/", "/x", "a:b", "a@b", "%s"]
@@ -332,6 +333,43 @@ def test_kill(bundle):
     assert "term" in running.output().decode()
     assert bundle("kill", bundle.name, "NONSENSE").status == 1
     bundle.delete()
+
+
+def test_program_without_its_first_thread(bundle, tool):
+    write(os.path.join(bundle.rootfs, "bin/helper"), open(tool("helper"), "rb").read(), 0o755)
+    bundle.process["args"] = ["/bin/helper", "headless"]
+    running = bundle.start()
+    standard_output(running, "ready")
+    wait_until(lambda: proc.state(bundle.pid()) == "Z")
+    assert bundle.status() == "running"
+    assert "running" in bundle("delete", bundle.name).err
+    bundle.ok("kill", bundle.name, "KILL")
+    bundle.wait_status("stopped")
+    bundle.delete()
+
+
+IDLE_REAPER = """
+import ctypes, subprocess, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+nsrun, root, name = sys.argv[1:]
+def call(*arguments):
+    quiet = subprocess.DEVNULL
+    return subprocess.run([nsrun, "--root", root, *arguments, name], stdin=quiet, stdout=quiet).returncode
+assert call("run", "--detach") == 0
+assert subprocess.run([nsrun, "--root", root, "exec", "--detach", name, "sleep", "1000"], stdin=subprocess.DEVNULL).returncode == 0
+start = time.monotonic()
+assert call("delete", "--force") == 0
+print(time.monotonic() - start)
+"""
+
+
+def test_delete_waits_for_nobody_to_reap(bundle):
+    """The kernel keeps the first process of a pid namespace until the orphans of exec have been reaped: whoever does that has time."""
+    bundle.write()
+    result = subprocess.run([sys.executable, "-c", IDLE_REAPER, bundle.nsrun, bundle.state_root, bundle.name],
+                            cwd=bundle.directory, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) < 1 * PATIENCE and not bundle.containers() and not bundle.groups()
 
 
 def test_kill_without_pid_namespace(bundle):
