@@ -355,7 +355,7 @@ static void test_options(void **state)
         const char *words =
                 i == 0 ? "\"async\",\"dirsync\",\"iversion\",\"lazytime\",\"loud\",\"noiversion\","
                          "\"nolazytime\",\"silent\",\"mand\",\"nomand\",\"defaults\",\"dev\""
-                       : "\"rbind\",\"rnodev\",\"nostrictatime\",\"rnosymfollow\",\"rshared\"";
+                       : "\"rbind\",\"rnodev\",\"nostrictatime\",\"rnosymfollow\",\"rshared\",\"silent\"";
         struct lc_config *c;
 
         (void)snprintf(
