@@ -48,23 +48,22 @@ static bool is_listed(const char *line, int column, const struct pids *pids)
     return false;
 }
 
-static int filter(const struct call *call, FILE *in, const struct pids *pids)
+/* False: there is no column with the pids. */
+static bool filter(FILE *in, const struct pids *pids)
 {
     char *line = NULL;
     size_t room = 0;
-    int column = -1, status = 0;
+    int column = -1;
 
     if (getline(&line, &room, in) > 0) {
         (void)fputs(line, stdout);
         column = find_column(line);
     }
-    if (column < 0)
-        status = report_text(call, "couldn't find PID field in ps output");
     while (column >= 0 && getline(&line, &room, in) > 0)
         if (is_listed(line, column, pids))
             (void)fputs(line, stdout);
     free(line);
-    return status == 0 ? print_text(call, "") : status;
+    return column >= 0;
 }
 
 /* Standard output becomes the pipe's end. 0 or -errno. */
@@ -87,7 +86,8 @@ static int print_table(const struct call *call, const struct pids *pids)
 {
     static char name[] = "ps", usual[] = "-ef";
     char *fallback[] = { name, usual, NULL }, **argv = call->n_arguments > 1 ? call->arguments : fallback;
-    int ends[2], status, ended = 0, r;
+    int ends[2], ended = 0, r;
+    bool shown;
     pid_t pid;
     FILE *in;
 
@@ -99,11 +99,12 @@ static int print_table(const struct call *call, const struct pids *pids)
     in = r == 0 ? fdopen(ends[0], "r") : NULL;
     if (in == NULL)
         return report_text(call, "ps: %s", strerror(r != 0 ? -r : errno));
-    status = filter(call, in, pids);
+    shown = filter(in, pids);
     (void)fclose(in);
-    if (waitpid(pid, &ended, 0) == pid && ended != 0 && status == 0)
-        status = report_text(call, "ps failed, wait status %#x", (unsigned int)ended);
-    return status;
+    if (waitpid(pid, &ended, 0) == pid && ended != 0)
+        return report_text(call, WIFEXITED(ended) ? "ps: exit status %d" : "ps: killed by signal %d",
+                WIFEXITED(ended) ? WEXITSTATUS(ended) : WTERMSIG(ended));
+    return shown ? print_text(call, "") : report_text(call, "couldn't find PID field in ps output");
 }
 
 static int print_json(const struct call *call, const struct pids *pids)

@@ -487,7 +487,8 @@ def test_ps(fake):
 
 def test_ps_that_fails(fake):
     assert "couldn't find PID field" in fake("ps", "a", "-o", "comm").err
-    assert fake("ps", "a", "--bogus").status == 1
+    result = fake("ps", "a", "--bogus")
+    assert result.status == 1 and "unknown gnu long option" in result.err and "ps: exit status 1" in result.err, result
 
 
 def test_features(fake):
