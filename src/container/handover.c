@@ -26,8 +26,8 @@ static int connect_to(const char *path)
     return fd_take(&socket_fd);
 }
 
-int send_descriptor(
-        const char *path, int fd, const char *payload, size_t length, const char *what, struct lc_error **err)
+int send_descriptor(const char *path, int fd, const char *payload, size_t length, const char *what,
+        const char *pointer, struct lc_error **err)
 {
     struct iovec part = { .iov_base = (void *)payload, .iov_len = length };
     union {
@@ -40,7 +40,9 @@ int send_descriptor(
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.bytes)
     };
     CLEAN_FD int socket_fd = connect_to(path);
-    struct error_site site = { .stage = what, .syscall = "connect", .object = path, .errnum = -socket_fd };
+    struct error_site site = {
+        .stage = what, .pointer = pointer, .syscall = "connect", .object = path, .errnum = -socket_fd
+    };
 
     if (socket_fd < 0)
         return error_raise(err, &site, NULL);
@@ -64,7 +66,7 @@ int send_console(struct session *session, const char *path, struct lc_error **er
     if (flags < 0 || fcntl(session->console, F_SETFL, flags & ~O_NONBLOCK) < 0)
         return error_raise(err,
                 &(struct error_site){ .stage = "console socket", .syscall = "fcntl", .errnum = errno }, NULL);
-    r = send_descriptor(path, session->console, name, sizeof(name) - 1, "console socket", err);
+    r = send_descriptor(path, session->console, name, sizeof(name) - 1, "console socket", NULL, err);
     fd_close(&session->console);
     return r;
 }
@@ -105,7 +107,7 @@ int hand_over(struct session *session, const char *console_socket, const char *p
     int r = send_console(session, console_socket, err);
 
     if (r == 0 && pidfd_socket != NULL)
-        r = send_descriptor(pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", err);
+        r = send_descriptor(pidfd_socket, session->pidfd, "pidfd", 5, "pidfd socket", NULL, err);
     if (r == 0 && pid_file != NULL)
         r = pid_file_write(pid_file, session->pid, err);
     return r;

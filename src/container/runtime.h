@@ -106,9 +106,9 @@ int state_file(const struct container *container, const struct lc_config *config
         struct lc_error **err);
 
 /* ---- handover.c: what the caller gets besides the return value ---- */
-/* Sends a descriptor to a listening unix socket. `what`: for messages. */
+/* Sends a descriptor to a listening unix socket. `what`: for messages; `pointer`: the key with the path, or NULL. */
 int send_descriptor(const char *path, int fd, const char *payload, size_t length, const char *what,
-        struct lc_error **err);
+        const char *pointer, struct lc_error **err);
 /* The new terminal's master, when there is one and somebody to get it; ours is closed then. */
 int send_console(struct session *session, const char *path, struct lc_error **err);
 int pid_file_write(const char *path, pid_t pid, struct lc_error **err);

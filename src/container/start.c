@@ -72,7 +72,7 @@ static int pass_listener(const struct container *container, const struct lc_conf
     if (text == NULL || state == NULL)
         return fail(err, "malloc", ENOMEM);
     return send_descriptor(seccomp->listener_path, session->listener, text, strlen(text),
-            "failed to connect with seccomp agent", err);
+            "failed to connect with seccomp agent", "/linux/seccomp/listenerPath", err);
 }
 
 int start_finish(struct container *container, const struct lc_config *config, struct session *session,

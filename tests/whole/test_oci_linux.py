@@ -1,8 +1,14 @@
 """Each field of config.json's linux section and the mounts, read back from the kernel. Refusals name the key."""
+import array
+import errno
+import fcntl
 import json
 import os
+import socket
 import stat
+import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -12,6 +18,7 @@ from support.rootfs import write
 from support.wait import wait_until
 
 FIRST = 100000
+SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND = 0xC0502100, 0xC0182101
 
 
 def without(bundle, kind):
@@ -318,6 +325,38 @@ def test_seccomp_that_kills(bundle, action):
     seccomp(bundle, action)
     result = bundle.script("mkdir /tmp/x; echo $?").run()
     assert result.out.strip() == "159", result  # SIGSYS
+
+
+def answer_calls(server, told, error):
+    """What the agent of seccomp does, once: takes the listener, and answers the first call with `error`."""
+    connection, _ = server.accept()
+    with connection:
+        text, control, _, _ = connection.recvmsg(65536, 1024)
+        listener = array.array("i", control[0][2])[0]
+    told.update(json.loads(text))
+    request = bytearray(80)
+    fcntl.ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, request)
+    number = struct.unpack_from("=Q", request)[0]
+    fcntl.ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, bytearray(struct.pack("=QqiI", number, 0, -error, 0)))
+    os.close(listener)
+
+
+def test_seccomp_that_asks(bundle, work):
+    path, told = os.path.join(work, "agent"), {}
+    seccomp(bundle, "SCMP_ACT_NOTIFY")
+    bundle.linux["seccomp"].update(listenerPath=path, listenerMetadata="about it")
+    bundle.script("mkdir /tmp/x")
+    bundle.refused("failed to connect with seccomp agent", "/linux/seccomp/listenerPath", path, command="run")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(1)
+        server.settimeout(20)
+        agent = threading.Thread(target=answer_calls, args=(server, told, errno.EXDEV), daemon=True)
+        agent.start()
+        result = bundle.run()
+        agent.join(20)
+    assert result.status == 1 and "cross-device" in result.err.lower(), result
+    assert told["fds"] == ["seccompFd"] and told["metadata"] == "about it" and told["pid"] == told["state"]["pid"] > 0, told
 
 
 @pytest.mark.parametrize("change, pointer", [
