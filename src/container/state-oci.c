@@ -73,7 +73,7 @@ char *oci_state_json(const struct container *container, const struct lc_config *
     return buffer_take_text(&out);
 }
 
-/* What state and list show. NULL with an error, or when memory is out. */
+/* What state and list show. NULL with an error. */
 static char *describe(struct container *container, struct lc_error **err)
 {
     enum status status = oci_status(container);
@@ -87,6 +87,8 @@ static char *describe(struct container *container, struct lc_error **err)
     text = oci_state_json(
             container, config, status, status == STATUS_STOPPED ? 0 : container->record.init.pid, true);
     lc_config_free(config);
+    if (text == NULL)
+        (void)error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOMEM }, NULL);
     return text;
 }
 
@@ -101,7 +103,7 @@ int lc_container_state(struct lc_runtime *runtime, const char *id, char **ret_js
     text = describe(&container, err);
     container_close(&container);
     if (text == NULL)
-        return error_raise(err, &(struct error_site){ .stage = "state", .errnum = ENOMEM }, NULL);
+        return -EIO;
     *ret_json = text;
     return 0;
 }

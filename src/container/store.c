@@ -180,13 +180,20 @@ int record_write(struct container *container, struct lc_error **err)
     return 0;
 }
 
+/* The record is there before all that stands behind it: a write that large is not atomic. */
+static bool is_short(const struct record_oci *oci, off_t size)
+{
+    return (unsigned long long)size < oci->config + oci->config_length + oci->join_length + oci->filter_length;
+}
+
 /* A writer may be at it just now. */
 int record_load(struct container *container, int fd)
 {
     struct stat st;
+    bool again = true;
     int r = -EBADMSG;
 
-    for (int i = 0; i < READ_TRIES && r == -EBADMSG; i++) {
+    for (int i = 0; i < READ_TRIES && again; i++) {
         CLEAN_FREE char *text = NULL;
         ssize_t got;
 
@@ -200,7 +207,8 @@ int record_load(struct container *container, int fd)
             return -ENOMEM;
         got = pread(fd, text, (size_t)(st.st_size < RECORD_MAX ? st.st_size : RECORD_MAX), 0);
         r = got > 0 ? record_parse(text, &container->record) : -EBADMSG;
-        if (r == -EBADMSG)
+        again = r == -EBADMSG || (r == 0 && is_short(&container->record.oci, st.st_size));
+        if (again)
             (void)usleep(1000);
     }
     return r;
