@@ -13,6 +13,7 @@
 #endif
 
 #define END_TIMEOUT_MS 10000
+#define USUAL_END_MS 100
 
 /* Where the caller made it himself, in this very process, its zombie is his. */
 static void reap(int pidfd)
@@ -41,25 +42,32 @@ static int refuse_status(const struct container *container, enum status status, 
 /* Stopped, or made so. */
 static int stop(struct container *container, bool force, struct lc_error **err)
 {
+    const struct identity *init = &container->record.init;
+    const struct cgroup_set *groups = &container->record.groups;
     enum status status = oci_status(container);
     CLEAN_FD int pidfd = -EBADF;
+    bool ended;
 
     if (status == STATUS_STOPPED || (container->record.oci.config == 0))
         return 0;
     if (!force && status != STATUS_CREATED)
         return refuse_status(container, status, err);
-    pidfd = identity_open(&container->record.init);
+    pidfd = identity_open(init);
     if (pidfd < 0)
         return 0;
-    (void)signal_process(container->record.init.pid, pidfd, SIGKILL);
+    (void)signal_process(init->pid, pidfd, SIGKILL);
     /* A frozen process dies when it is thawed. */
     if (status == STATUS_PAUSED)
-        (void)cgroup_freeze(&container->record.groups, false, END_TIMEOUT_MS, NULL);
-    if (identity_await(&container->record.init, pidfd, &container->record.groups, END_TIMEOUT_MS)) {
-        reap(pidfd);
-        return 0;
+        (void)cgroup_freeze(groups, false, END_TIMEOUT_MS, NULL);
+    ended = identity_await(init, pidfd, groups, USUAL_END_MS);
+    if (!ended) {
+        (void)cgroup_fetch(groups, init->pid);
+        ended = identity_await(init, pidfd, groups, END_TIMEOUT_MS);
     }
-    return refuse(err, "delete", ETIMEDOUT, "the first process of the container does not end");
+    if (!ended)
+        return refuse(err, "delete", ETIMEDOUT, "the first process of the container does not end");
+    reap(pidfd);
+    return 0;
 }
 
 static int delete (struct container *container, bool force, struct lc_error **err)

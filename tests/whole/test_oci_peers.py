@@ -6,6 +6,9 @@ import threading
 
 import pytest
 
+from support import leftovers
+from support.bundle import gone
+
 RELEASE = tuple(int(word) for word in platform.release().split("-")[0].split(".")[:2])
 CLONES_DETACHED = (6, 15)  # the first Linux that copies a mount which is mounted nowhere
 
@@ -71,6 +74,27 @@ def test_regular_expression(bundle):
     assert bundle.status(names[2]) == "running"
     bundle.ok("delete", "--force", "--regex", f"^{bundle.name}-")
     assert not bundle.containers()
+
+
+def test_deleted_in_a_frozen_group_of_somebody_else(bundle):
+    """v1: nobody dies there, not even of SIGKILL."""
+    tops = [point for point, controllers in leftovers.hierarchies().items() if "freezer" in controllers]
+    if not tops:
+        pytest.skip("v2 kills what is frozen")
+    other = os.path.join(tops[0], f"{bundle.name}-frozen")
+    bundle.start()
+    pid = bundle.pid()
+    os.mkdir(other)
+    try:
+        for file, value in (("cgroup.procs", str(pid)), ("freezer.state", "FROZEN")):
+            with open(os.path.join(other, file), "w", encoding="ascii") as group:
+                group.write(value)
+        result = bundle.delete("--force")
+        assert gone(pid) and not result.out and not result.err, result
+    finally:
+        with open(os.path.join(other, "freezer.state"), "w", encoding="ascii") as group:
+            group.write("THAWED")
+        os.rmdir(other)
 
 
 def test_state_while_create_writes_it(bundle):

@@ -164,6 +164,8 @@ int64_t cgroup_fd_number(int fd, const char *word);
 int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err);
 /* Is there a group that can be? */
 bool cgroup_can_freeze(const struct cgroup_set *set);
+/* v1: back into the container's own group, whom somebody has moved into a frozen one: there a process does not even die. */
+int cgroup_fetch(const struct cgroup_set *set, pid_t pid);
 /* One for a container that has none, as the last of the set: cgroup_late_plan says where (`fallback`: "/nsinit/ID", its path where the
  * container has no groups), cgroup_late_make makes it, cgroup_late_move puts processes in; cgroup_late_undo takes it away again, with whoever is
  * in it put at the top of the hierarchy. */
