@@ -454,7 +454,8 @@ def test_preserved_descriptors_that_are_not_open(bundle, command):
         bundle.start()
         arguments += ["sh", "-c", look]
     bundle.script(look).write()
-    result = bundle(command, *arguments, prefix=["sh", "-c", 'echo nine >nine; exec 9<nine; exec "$@"', "sh"])
+    result = bundle(command, *arguments, globals_=("--debug",),
+                    prefix=["sh", "-c", 'echo nine >nine; exec 9<nine; exec "$@"', "sh"])
     words = result.out.split()
     assert words[:4] == ["nine", "0", "1", "2"] and words[-1] == "9" and len(words) == 6, result
     assert "49 of the 50 descriptors" in result.err, result

@@ -76,6 +76,12 @@ def test_regular_expression(bundle):
     assert not bundle.containers()
 
 
+def test_descriptors_to_preserve_that_are_not_open(bundle):
+    """What create says on its standard error is seen as the container's own words."""
+    result = bundle.script("echo here").run("--preserve-fds", "100")
+    assert (result.status, result.out, result.err) == (0, "here\n", ""), result
+
+
 def test_deleted_in_a_frozen_group_of_somebody_else(bundle):
     """v1: nobody dies there, not even of SIGKILL."""
     tops = [point for point, controllers in leftovers.hierarchies().items() if "freezer" in controllers]
