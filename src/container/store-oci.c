@@ -30,17 +30,18 @@ static int fail(struct lc_error **err, const char *call, const char *object, int
 
 int id_check(const char *id, struct lc_error **err)
 {
-    size_t length = id != NULL ? strlen(id) : 0;
-    bool good = length > 0 && length < 256 && id[0] != '.' && id[0] != '-';
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.";
+    size_t length = id != NULL ? strlen(id) : 0, good = id != NULL ? strspn(id, letters) : 0;
+    char wrong[40] = "";
 
-    for (size_t i = 0; good && i < length; i++)
-        good = isalnum((unsigned char)id[i]) || strchr("_+-.", id[i]) != NULL;
-    if (good)
+    if (good == length && length > 0 && length < 256 && id[0] != '.' && id[0] != '-')
         return 0;
+    if (good < length && isprint((unsigned char)id[good]))
+        (void)snprintf(wrong, sizeof(wrong), "invalid character `%c` in the ID, ", id[good]);
     return error_raise(err, &(struct error_site){ .stage = "state", .errnum = EINVAL },
-            "invalid container id \"%.260s\": 1 to 255 of the characters A-Z a-z 0-9 _ + - . and neither . "
+            "invalid container id \"%.260s\": %s1 to 255 of the characters A-Z a-z 0-9 _ + - . and neither . "
             "nor - first",
-            id != NULL ? id : "");
+            id != NULL ? id : "", wrong);
 }
 
 static int begin(

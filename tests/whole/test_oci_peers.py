@@ -76,6 +76,11 @@ def test_regular_expression(bundle):
     assert not bundle.containers()
 
 
+def test_character_that_an_id_must_not_have(bundle):
+    bundle.write()
+    assert "invalid character `/` in the ID" in bundle("run", "this/is/invalid").err
+
+
 def test_descriptors_to_preserve_that_are_not_open(bundle):
     """What create says on its standard error is seen as the container's own words."""
     result = bundle.script("echo here").run("--preserve-fds", "100")
