@@ -14,11 +14,19 @@
 void read_device_path(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = json_string_value(node->json);
+    size_t length;
+    char *path;
 
-    if (text == NULL || *text != '/' || path_is_root(text) || path_has_dots(text))
+    if (text == NULL || *text != '/' || path_is_root(text) || path_has_dots(text)) {
         complain_expected(reader, node, "an absolute path without \"..\"");
-    else
-        *(const char **)target = keep(reader, text);
+        return;
+    }
+    /* A slash at its end asks for a directory, but what is made there is none. */
+    for (length = strlen(text); text[length - 1] == '/'; length--)
+        ;
+    path = arena_strndup(&reader->config->arena, text, length);
+    reader->no_memory |= path == NULL;
+    *(const char **)target = path;
 }
 
 void read_device_type(struct reader *reader, const struct node *node, void *target)

@@ -76,6 +76,11 @@ def test_regular_expression(bundle):
     assert not bundle.containers()
 
 
+def test_device_path_with_a_slash_at_its_end(bundle):
+    bundle.linux["devices"] = [{"path": "/dev/fuse/", "type": "c", "major": 10, "minor": 229}]
+    assert bundle.out("stat -c '%F %t:%T' /dev/fuse") == "character special file a:e5\n"
+
+
 def test_character_that_an_id_must_not_have(bundle):
     bundle.write()
     assert "invalid character `/` in the ID" in bundle("run", "this/is/invalid").err
