@@ -153,16 +153,22 @@ static void read_word(const char *word, struct config_mount *mount, bool *bind, 
     apply(option, mount);
 }
 
-/* Nothing of the file system can be changed through a second view of it. "silent" changes nothing: the kernel has no word to spare. */
-static void refuse_on_bind(struct reader *reader, const struct node *node, struct config_mount *mount)
+/* "silent" changes nothing: the kernel has no word to spare. */
+bool mount_option_of_fs(const char *word)
 {
-    mount->super_flags &= ~(uint64_t)MS_SILENT;
+    const struct option *option = find_option(word);
+
+    return option == NULL || (option->super_set & ~(uint64_t)MS_SILENT) != 0;
+}
+
+/* Nothing of the file system can be changed through a second view of it. */
+static void refuse_on_bind(struct reader *reader, const struct node *node)
+{
     for (size_t i = 0; i < json_array_size(node->json); i++) {
         struct node item = node_item(node, i);
         const char *word = json_string_value(item.json);
-        const struct option *option = is_word(reader, word) ? find_option(word) : NULL;
 
-        if (is_word(reader, word) && (option == NULL || (option->super_set & ~(uint64_t)MS_SILENT) != 0))
+        if (is_word(reader, word) && mount_option_of_fs(word))
             complain(reader, &item, "the option %s belongs to a file system, and a bind mount makes none",
                     quote(reader, word));
     }
@@ -184,8 +190,11 @@ void read_mount_options(
         else if (!reader->oci || word == NULL)
             complain_expected(reader, &item, "one mount option");
     }
-    if (*bind) {
-        refuse_on_bind(reader, node, mount);
+    if (*bind && reader->oci) {
+        mount->super_flags = mount->super_clear = 0; /* what mount(2) does with them, and with data */
+    } else if (*bind) {
+        mount->super_flags &= ~(uint64_t)MS_SILENT;
+        refuse_on_bind(reader, node);
     } else if (data.length > 0) {
         buffer_add(&data, "", 1);
         if (!data.failed)

@@ -70,6 +70,20 @@ static void check_idmap(
         complain(reader, node, "only a bind mount can have its ids mapped");
 }
 
+/* The specification hands on what it does not know, and of a bind mount the kernel does not look at it. */
+static void warn_on_bind(struct reader *reader, const struct node *options)
+{
+    for (size_t i = 0; i < json_array_size(options->json); i++) {
+        struct node item = node_item(options, i);
+        const char *word = json_string_value(item.json);
+
+        if (word != NULL && *word != '\0' && mount_option_of_fs(word))
+            warn(reader, &item,
+                    "ignoring the option %s: it belongs to a file system, and a bind mount makes none",
+                    quote(reader, word));
+    }
+}
+
 static void read_mount(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
@@ -92,10 +106,12 @@ static void read_mount(struct reader *reader, const struct node *node, void *tar
     bind = mount->type != NULL && strcmp(mount->type, "bind") == 0;
     if (options.json != NULL)
         read_mount_options(reader, &options, mount, &bind);
-    if (bind)
+    if (bind) {
+        warn_on_bind(reader, &options);
         finish_bind(reader, node, mount);
-    else
+    } else {
         finish_file_system(reader, node, mount);
+    }
     mount->idmap |= mount->mappings.n_uid > 0;
     check_idmap(reader, node, bind, mount);
 }

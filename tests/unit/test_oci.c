@@ -103,6 +103,25 @@ static void test_warnings(void **state)
     config_free(c);
 }
 
+/* What of a bind mount the kernel does not look at. */
+static void test_bind_options(void **state)
+{
+    struct lc_config *c =
+            oci_good("{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":\"rootfs\"},\"linux\":{\"namespaces\":["
+                     "{\"type\":\"mount\"}]},\"mounts\":[{\"destination\":\"/x\",\"source\":\"/y\",\"type\":"
+                     "\"tmpfs\",\"options\":[\"rbind\",\"mode=755\",\"sync\",\"ro\",\"rshared\"]}]}");
+
+    (void)state;
+    assert_string_equal(c->mounts[0].type, "bind");
+    assert_null(c->mounts[0].data);
+    assert_int_equal(c->mounts[0].super_flags | c->mounts[0].super_clear, 0);
+    assert_int_equal(c->mounts[0].attr_set, MOUNT_ATTR_RDONLY);
+    assert_int_equal(c->n_warnings, 2);
+    assert_non_null(strstr(c->warnings[0], "/mounts/0/options/1: ignoring the option \"mode=755\""));
+    assert_non_null(strstr(c->warnings[1], "\"sync\""));
+    config_free(c);
+}
+
 static void test_mounts(void **state)
 {
     struct lc_config *c = every_field();
@@ -443,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_scheduling),
         cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_bind_options),
         cmocka_unit_test(test_mounts),
         cmocka_unit_test(test_hooks),
         cmocka_unit_test(test_linux),

@@ -209,6 +209,9 @@ void read_rlimit(struct reader *reader, const struct node *node, read_function r
 /* The words of the table, for who lists them. */
 size_t mount_option_count(void);
 const char *mount_option_name(size_t index);
+
+/* Is it the file system's, and not one of the view that a mount is? So is every unknown word. */
+bool mount_option_of_fs(const char *word);
 void read_devices(struct reader *reader, const struct node *node, void *target);
 void read_rlimits(struct reader *reader, const struct node *node, void *target);
 void read_sysctl(struct reader *reader, const struct node *node, void *target);
