@@ -154,7 +154,8 @@ static int make_plan(struct creation *creation, struct lc_error **err)
     return plan_create(creation->config, &plan_options, &creation->plan, err);
 }
 
-/* prestart and createRuntime, here; createContainer, by the child when it is told that these have run. */
+/* prestart and createRuntime, here; createContainer, by the child when it is told that these have run. They are told
+ * "created": the specification has "creating" for the step before them, the making of the environment. */
 static int run_hooks(const struct creation *creation, struct lc_error **err)
 {
     struct wire_message message = { .type = WIRE_HOOKED };
@@ -166,12 +167,12 @@ static int run_hooks(const struct creation *creation, struct lc_error **err)
         return 0;
     r = session_until(creation->session, WIRE_PREPARED, err);
     if (r == 0)
-        r = hooks_run(container, creation->config, HOOK_PRESTART, STATUS_CREATING, err);
+        r = hooks_run(container, creation->config, HOOK_PRESTART, STATUS_CREATED, err);
     if (r == 0)
-        r = hooks_run(container, creation->config, HOOK_CREATE_RUNTIME, STATUS_CREATING, err);
+        r = hooks_run(container, creation->config, HOOK_CREATE_RUNTIME, STATUS_CREATED, err);
     if (r < 0)
         return r;
-    state = state_file(container, creation->config, STATUS_CREATING, err);
+    state = state_file(container, creation->config, STATUS_CREATED, err);
     if (state < 0)
         return state;
     (void)wire_send(creation->session->socket, &message, state);

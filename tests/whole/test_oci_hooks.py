@@ -11,7 +11,7 @@ from support.bundle import gone
 from support.wait import becomes_true, wait_until
 
 KINDS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
-STATUS = {"prestart": "creating", "createRuntime": "creating", "createContainer": "creating", "startContainer": "created",
+STATUS = {"prestart": "created", "createRuntime": "created", "createContainer": "created", "startContainer": "created",
           "poststart": "running", "poststop": "stopped"}
 AT_CREATE = KINDS[:3]
 
