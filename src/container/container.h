@@ -43,15 +43,16 @@ struct seccomp_filter;
 /* What an OCI container has besides. */
 struct record_oci {
     bool present;
-    char *bundle, *rootfs, *version, *rdt;    /* rdt: the resctrl group that was made, or NULL */
-    char created[40];                         /* RFC 3339 */
-    bool complete;                            /* create has done its work */
-    uint32_t joined;                          /* namespaces by path, NAMESPACE_BIT() */
-    uint32_t hooks;                           /* 1 << enum config_hook_kind: which there are */
-    bool listener;                            /* seccomp listener: start has to pass it on */
-    bool no_process;                          /* there is nothing to start */
-    int status;                               /* exit status of the first process; -1: not known */
-    char *final;                              /* JSON of final.c; NULL: not taken */
+    char *bundle, *rootfs, *version, *rdt; /* rdt: the resctrl group that was made, or NULL */
+    char created[40];                      /* RFC 3339 */
+    bool complete;                         /* create has done its work */
+    unsigned long long root_mount;         /* mount id of the rootfs in the caller's mount namespace, or 0 */
+    uint32_t joined;                       /* namespaces by path, NAMESPACE_BIT() */
+    uint32_t hooks;                        /* 1 << enum config_hook_kind: which there are */
+    bool listener;                         /* seccomp listener: start has to pass it on */
+    bool no_process;                       /* there is nothing to start */
+    int status;                            /* exit status of the first process; -1: not known */
+    char *final;                           /* JSON of final.c; NULL: not taken */
     unsigned long long config, config_length; /* where config.json stands in the state file */
     /* Behind it: what joining processes need of it, and their filter. join_length 0: neither, they read config.json. */
     unsigned long long join_length, filter_length;
@@ -107,6 +108,10 @@ void record_done(struct record *record);
 /* The record as one JSON object. NULL when out of memory. */
 char *record_format(const struct container *container, const char *status);
 int record_parse(const char *text, struct record *record);
+
+/* inherited-root.c: a descriptor of the copy of the rootfs that the child attaches where it stands; and its end. */
+int inherited_root_copy(struct container *container, struct lc_error **err);
+int inherited_root_remove(const struct container *container, struct lc_error **err);
 
 /* files.c: pid and start */
 int files_write(const struct container *container, struct lc_error **err);

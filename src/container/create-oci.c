@@ -354,7 +354,10 @@ static int make(struct creation *creation, struct lc_error **err)
     if (r < 0)
         return r;
     creation->session->plan = creation->plan;
-    r = record_write(container, err);
+    if (creation->plan->inherits_mounts)
+        creation->descriptors[DESCRIPTOR_ROOT] = r = inherited_root_copy(container, err);
+    if (r >= 0)
+        r = record_write(container, err);
     if (r == 0)
         r = open_descriptors(creation, err);
     if (r == 0)
@@ -377,6 +380,7 @@ static void close_descriptors(struct creation *creation)
 {
     fd_close(&creation->descriptors[DESCRIPTOR_LISTEN]);
     fd_close(&creation->descriptors[DESCRIPTOR_LOCK]);
+    fd_close(&creation->descriptors[DESCRIPTOR_ROOT]);
 }
 
 /* `config`: the caller's, in our own copy, for what the options change in it. */
@@ -401,7 +405,8 @@ static int create(struct creation *creation, struct lc_config *config, const cha
     if (r == 0)
         r = oci_make(creation->runtime, id, creation->container, err);
     if (r == 0) {
-        creation->descriptors[DESCRIPTOR_LISTEN] = creation->descriptors[DESCRIPTOR_LOCK] = -EBADF;
+        creation->descriptors[DESCRIPTOR_LISTEN] = creation->descriptors[DESCRIPTOR_LOCK] =
+                creation->descriptors[DESCRIPTOR_ROOT] = -EBADF;
         r = make(creation, err);
         close_descriptors(creation);
         if (r < 0) {

@@ -126,7 +126,7 @@ int reclaim_resources(struct container *container, struct lc_error **err)
                 "the control group cannot be removed");
     if (r == 0 && record->oci.rdt != NULL)
         r = remove_rdt(container, err);
-    return r;
+    return r == 0 ? inherited_root_remove(container, err) : r;
 }
 
 int container_reclaim(struct container *container, struct lc_error **err)

@@ -58,6 +58,8 @@ static void format_oci(struct buffer *out, const struct record_oci *oci)
             oci->complete ? "true" : "false", oci->joined, oci->hooks, oci->listener ? "true" : "false",
             oci->no_process ? "true" : "false", oci->config, oci->config_length, oci->join_length,
             oci->filter_length, oci->filter_flags);
+    if (oci->root_mount != 0)
+        buffer_printf(out, "  \"root_mount\": %llu,\n", oci->root_mount);
     if (oci->status >= 0)
         buffer_printf(out, "  \"exit\": %d,\n", oci->status);
     if (oci->final != NULL)
@@ -291,6 +293,7 @@ static int parse_oci(const json_t *top, struct record_oci *oci)
     oci->complete = json_is_true(json_object_get(top, "complete"));
     oci->listener = json_is_true(json_object_get(top, "listener"));
     oci->no_process = json_is_true(json_object_get(top, "no_process"));
+    oci->root_mount = (unsigned long long)json_integer_value(json_object_get(top, "root_mount"));
     oci->joined = (uint32_t)json_integer_value(json_object_get(top, "joined"));
     oci->hooks = (uint32_t)json_integer_value(json_object_get(top, "hooks"));
     oci->status = json_is_integer(status) ? (int)json_integer_value(status) : -1;

@@ -63,9 +63,22 @@ static int bind_rootfs_old(const char *path)
     return r < 0 ? -errno : r;
 }
 
-/* Puts a copy of the rootfs on top of the host's "/" (we are in a private mount namespace), so that there is a mount to
- * pivot into; returns an fd of its root. The tree comes from the parent when only he may reach it. */
-static int attach_rootfs(struct init *init, const char *path, int given)
+/* On top of the host's "/" in a private mount namespace; in the caller's, the rootfs stays where it is. */
+static int move_rootfs(struct init *init, const char *path, int tree, bool inherited)
+{
+    int at = inherited ? openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : init->host_root, r;
+
+    if (at < 0)
+        return init_fail(init, "open", path, -errno);
+    r = sys_move_mount(tree, at, NULL);
+    if (inherited)
+        (void)close(at);
+    return r < 0 ? init_fail(init, "move_mount", path, r) : 0;
+}
+
+/* Puts a copy of the rootfs where there is a mount to pivot into, or to mount upon; returns an fd of its root. The tree comes
+ * from the parent when only he may reach it, or is to take it away in the end. */
+static int attach_rootfs(struct init *init, const char *path, int given, bool inherited)
 {
     /* As a slave it still gets what the host mounts below it; as private, as a rule, not. */
     struct mount_attr private_tree = { .propagation = (init->root_propagation & MS_SLAVE) != 0 ? MS_SLAVE
@@ -79,9 +92,10 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     }
     if (init->old_mounts) {
         (void)close(tree);
-        if ((init->root_propagation & MS_SHARED) != 0) {
-            init_detail(
-                    init, "a shared root needs Linux 5.2: with less, its mount point would reach the host");
+        if ((init->root_propagation & MS_SHARED) != 0 || inherited) {
+            init_detail(init, inherited ? "mounts without a mount namespace need Linux 5.2"
+                                        : "a shared root needs Linux 5.2: with less, its mount point would "
+                                          "reach the host");
             return init_fail(init, "open_tree", path, -EOPNOTSUPP);
         }
         tree = bind_rootfs_old(path);
@@ -90,10 +104,10 @@ static int attach_rootfs(struct init *init, const char *path, int given)
     r = sys_mount_setattr(tree, AT_RECURSIVE, &private_tree);
     if (r < 0 && r != -ENOSYS)
         return init_fail(init, "mount_setattr", path, r);
-    made_private = r == 0;
-    r = sys_move_mount(tree, init->host_root, NULL);
+    made_private = r == 0 && !inherited; /* below a shared mount it has become shared again */
+    r = move_rootfs(init, path, tree, inherited);
     if (r < 0)
-        return init_fail(init, "move_mount", path, r);
+        return r;
     if (!made_private) {
         if (fchdir(tree) < 0)
             return init_fail(init, "fchdir", path, -errno);
@@ -110,7 +124,7 @@ int step_rootfs(struct init *init, const struct wire_op *op)
     /* One answer for all later steps: are detached trees to be had, whole? */
     if (!init->old_mounts && sys_move_mount(-1, -1, NULL) == -ENOSYS)
         init->old_mounts = true;
-    init->root = attach_rootfs(init, path, op->slot >= 0 ? init->slots[op->slot] : -1);
+    init->root = attach_rootfs(init, path, op->slot >= 0 ? init->slots[op->slot] : -1, op->number[1] != 0);
     if (init->root < 0)
         return init->root;
     if (faccessat(init->root, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 && errno == EACCES) {
@@ -202,8 +216,9 @@ int step_detach_host(struct init *init, const struct wire_op *op)
 int step_chroot(struct init *init, const struct wire_op *op)
 {
     const char *path = init_text(init, op, 0);
+    bool mounted = init->root >= 0;
 
-    if (chdir(path) < 0) {
+    if (mounted ? fchdir(init->root) < 0 : chdir(path) < 0) {
         int r = -errno;
 
         init_diagnose_path(init, AT_FDCWD, path, -r);
@@ -211,6 +226,8 @@ int step_chroot(struct init *init, const struct wire_op *op)
     }
     if (chroot(".") < 0)
         return init_fail(init, "chroot", path, -errno);
+    if (mounted)
+        return 0;
     init->root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return init->root < 0 ? init_fail(init, "open", "/", -errno) : 0;
 }

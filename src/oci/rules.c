@@ -33,9 +33,9 @@ static void check_namespaces(struct reader *reader)
     if (config->domainname != NULL)
         need(reader, "/domainname", NAMESPACE_UTS,
                 "unable to set domainname without a private UTS namespace: the host would be renamed");
-    if (config->n_mounts > 0)
+    if (config->n_mounts > 0 && has(config, NAMESPACE_USER))
         need(reader, "/mounts", NAMESPACE_MNT,
-                "mounts need a mount namespace: the host would be mounted upon");
+                "mounts need a mount namespace: from a user namespace the host's cannot be changed");
     if (config->readonly_fs)
         need(reader, "/root/readonly", NAMESPACE_MNT, "a read-only root needs a mount namespace");
     if (config->n_masked_paths > 0)

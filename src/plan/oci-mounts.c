@@ -206,8 +206,14 @@ int plan_sources_oci(struct plan_request *request, struct lc_error **err)
     r = give_sources(request, err);
     if (r < 0)
         return r;
-    plan_add(request->plan, WIRE_OP_PROPAGATION, "")->number[0] = host_propagation(config);
-    sources->rootfs = plan_hands_trees(request) ? plan_hand_rootfs(request) : -1;
+    if (request->mount) {
+        plan_add(request->plan, WIRE_OP_PROPAGATION, "")->number[0] = host_propagation(config);
+        sources->rootfs = plan_hands_trees(request) ? plan_hand_rootfs(request) : -1;
+    } else {
+        sources->rootfs = plan_give(request->plan,
+                (struct plan_given){ .kind = GIVEN_DESCRIPTOR, .number = DESCRIPTOR_ROOT, .pointer = "" });
+        request->plan->inherits_mounts = true;
+    }
     for (size_t i = 0; i < config->n_mounts; i++) {
         const struct config_mount *mount = &config->mounts[i];
         const char *path;

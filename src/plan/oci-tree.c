@@ -144,6 +144,7 @@ int plan_tree_oci(struct plan_request *request, struct lc_error **err)
     op->text[0] = plan_text(request->plan, request->options->rootfs);
     op->slot = request->sources.rootfs;
     op->number[0] = config->oci.rootfs_propagation;
+    op->number[1] = !request->mount;
     r = add_tree(request, err);
     if (r < 0)
         return r;

@@ -68,13 +68,19 @@ static void add_names(const struct plan_request *request)
                 plan_text(plan, config->domainname);
 }
 
+/* In the caller's mount namespace only what is asked for: without it, just another directory becomes "/". */
+static bool has_tree(const struct plan_request *request)
+{
+    return request->mount || request->config->n_mounts > 0;
+}
+
 /* A working directory that the image does not have is made, even where the root will be read-only. */
 static void add_directory(const struct plan_request *request)
 {
     const struct lc_config *config = request->config;
     struct wire_op *op;
 
-    if (!request->mount || config->oci.argv == NULL || config->working_dir == NULL ||
+    if (!has_tree(request) || config->oci.argv == NULL || config->working_dir == NULL ||
             strcmp(config->working_dir, "/") == 0)
         return;
     op = plan_add(request->plan, WIRE_OP_CWD, config->pointers->working_dir);
@@ -108,7 +114,6 @@ static void add_console(const struct plan_request *request)
     op->number[1] = (uint64_t)request->options->rows << 16 | request->options->columns;
 }
 
-/* In the caller's mount namespace nothing is mounted: only another directory becomes "/". */
 static int plan_no_tree(struct plan_request *request)
 {
     plan_network_once(request);
@@ -127,7 +132,8 @@ static void plan_root(const struct plan_request *request)
     if (!request->mount) {
         plan_add(request->plan, WIRE_OP_CHROOT, "")->text[0] =
                 plan_text(request->plan, request->options->rootfs);
-        add_console(request);
+        if (!has_tree(request))
+            add_console(request);
     }
     op = plan_add(
             request->plan, WIRE_OP_DETACH_HOST, config->no_pivot_root ? config->pointers->no_pivot_root : "");
@@ -143,7 +149,7 @@ int plan_create_oci(struct plan_request *request, struct lc_error **err)
     plan_namespaces_oci(request);
     give_descriptors(request);
     add_names(request);
-    r = request->mount ? plan_tree_oci(request, err) : plan_no_tree(request);
+    r = has_tree(request) ? plan_tree_oci(request, err) : plan_no_tree(request);
     if (r < 0)
         return r;
     add_directory(request);

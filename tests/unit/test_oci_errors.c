@@ -70,7 +70,10 @@ static void test_top(void **state)
         { TOP("\"process\":[]"), "/process", 2, "expected an object" },
         { TOP("\"linux\":5"), "/linux", 2, "expected an object" },
         { TOP("\"mounts\":{}"), "/mounts", 2, "an array of mounts" },
-        { TOP("\"mounts\":[{\"type\":\"proc\",\"destination\":\"/p\"}]"), "/mounts", 2, "mount namespace" },
+        { TOP("\"mounts\":[{\"type\":\"proc\",\"destination\":\"/"
+              "p\"}],\"linux\":{\"namespaces\":[{\"type\":\"user\",\"path\":"
+              "\"/x\"}]}"),
+                "/mounts", 2, "mount namespace" },
         { TOP("\"x\":\"a\\u0000\""), "/x", 2, "NUL" },
         { TOP("\"x\":99999999999999999999"), "/x", 2, "too large" },
     };

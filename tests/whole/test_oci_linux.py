@@ -59,6 +59,54 @@ def test_namespace_of_the_host(bundle, kind, name):
     bundle.delete("--force")
 
 
+@pytest.fixture
+def inheriting(bundle):
+    """No mount namespace, so nothing that needs one; the mounts are the caller's, and gone with the container."""
+    without(bundle, "mount")
+    bundle.config["root"]["readonly"] = False
+    bundle.linux["maskedPaths"] = bundle.linux["readonlyPaths"] = []
+    yield bundle
+    assert not [path for path in proc.mounts() if path.startswith(bundle.directory)]
+
+
+def test_mount_namespace_of_the_host(inheriting, work):
+    source = os.path.join(work, "source")
+    os.mkdir(source)
+    mount(inheriting, "/a/b", kind="none", source=source)
+    inheriting.config["mounts"][-1]["options"] = ["bind", "ro"]
+    inheriting.start()
+    assert proc.namespace(inheriting.pid(), "mnt") == proc.namespace(os.getpid(), "mnt")
+    assert {"", "/proc", "/dev", "/a/b"} <= {path[len(inheriting.rootfs):] for path in proc.mounts()
+                                             if path.startswith(inheriting.rootfs)}
+    inside = inheriting.ok("exec", inheriting.name, "/bin/sh", "-c", "cat /proc/self/mountinfo; ls -d /dev/null; touch /a/b/c || true")
+    assert {"/proc", "/dev", "/a/b"} <= set(proc.mounts(inside.out)) and "/dev/null" in inside.out
+    assert os.listdir(source) == []
+    inheriting.ok("kill", inheriting.name, "KILL")
+    inheriting.wait_status("stopped")
+    inheriting.delete()
+
+
+def test_mounts_of_the_host_below_the_root_stay(inheriting, work):
+    """What was mounted there before is seen, and not ours to take away."""
+    path = os.path.join(inheriting.rootfs, "mnt")
+    os.makedirs(path, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True, timeout=10)
+    try:
+        assert inheriting.out("touch /mnt/seen") == "" and os.listdir(path) == ["seen"]
+    finally:
+        subprocess.run(["umount", path], check=True, timeout=10)
+
+
+@pytest.mark.parametrize("moment", ["mounts", "program"])
+def test_mount_namespace_of_the_host_and_a_failed_create(inheriting, moment):
+    if moment == "mounts":
+        mount(inheriting, "/x", kind="nosuch")
+        inheriting.refused("/mounts/", "nosuch")
+    else:
+        inheriting.process["args"] = ["/nosuch"]
+        inheriting.refused("/process/args")
+
+
 def test_namespaces_by_path(make_bundle):
     first, second = make_bundle("first"), make_bundle("second")
     first.start()

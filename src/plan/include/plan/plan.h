@@ -51,9 +51,10 @@ struct lc_plan {
     uint32_t n_slots, flags;
     uint64_t clone_flags; /* for the spawn itself */
     bool map_ids; /* the parent has to write uid_map and gid_map, before the program of the child runs */
-    bool makes_network; /* the parent makes the network namespace while the child mounts, and sends it */
-    bool forks;         /* the process is a fork of the spawned child (join, or a pid namespace by path) */
-    bool tells_trees;   /* the child says when it is in its mount namespace: TREE */
+    bool makes_network;   /* the parent makes the network namespace while the child mounts, and sends it */
+    bool forks;           /* the process is a fork of the spawned child (join, or a pid namespace by path) */
+    bool tells_trees;     /* the child says when it is in its mount namespace: TREE */
+    bool inherits_mounts; /* there are mounts, and no mount namespace: DESCRIPTOR_ROOT is given */
     bool maps_late;   /* the user namespace is made by the child itself, after it has joined others: op MAP */
     bool hooks;       /* op HOOKS: PREPARED has to be answered */
     bool waits_start; /* op START: CREATED comes before READY */
@@ -84,8 +85,14 @@ struct plan_options {
     const char *const *extra_environment; /* "LISTEN_PID=1" or the like, NULL-terminated; or NULL */
 };
 
-/* DESCRIPTOR_STATE: of plan_hooks only. */
-enum plan_descriptor { DESCRIPTOR_LISTEN, DESCRIPTOR_LOCK, DESCRIPTOR_PRESERVED, DESCRIPTOR_STATE = 0 };
+/* DESCRIPTOR_ROOT: a detached copy of the rootfs, where plan->inherits_mounts. DESCRIPTOR_STATE: of plan_hooks only. */
+enum plan_descriptor {
+    DESCRIPTOR_LISTEN,
+    DESCRIPTOR_LOCK,
+    DESCRIPTOR_ROOT,
+    DESCRIPTOR_PRESERVED,
+    DESCRIPTOR_STATE = 0
+};
 
 /* A running container, for joins. */
 struct plan_target {
