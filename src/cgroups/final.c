@@ -91,18 +91,21 @@ static void read_time(const struct cgroup_set *set, struct cgroup_final *ret)
     const struct cgroup_group *group = time_group(set), *cpu = cgroup_find(set, CGROUP_CPU);
     CLEAN_FREE char *text = NULL;
 
+    /* v1 can have the two in different hierarchies, and a container be in one of them. */
+    if (cpu != NULL && !cpu->v2)
+        ret->throttled = word_in(cpu, "cpu.stat", "throttled_time");
     if (group == NULL)
         return;
     if (!group->v2) {
         ret->total = number_in(group, "cpuacct.usage");
         ret->user = number_in(group, "cpuacct.usage_user");
         ret->kernel = number_in(group, "cpuacct.usage_sys");
-        ret->throttled = word_in(cpu, "cpu.stat", "throttled_time");
     } else if (cgroup_read_file(group, "cpu.stat", &text) == 0) {
         ret->total = nanoseconds(text, "usage_usec");
         ret->user = nanoseconds(text, "user_usec");
         ret->kernel = nanoseconds(text, "system_usec");
-        ret->throttled = nanoseconds(text, "throttled_usec");
+        if (ret->throttled == UNKNOWN)
+            ret->throttled = nanoseconds(text, "throttled_usec");
     }
 }
 
