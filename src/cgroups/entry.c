@@ -121,7 +121,7 @@ static int open_below(const struct cgroup_group *group, const char *path, struct
     int fd = length < 0 || (size_t)length >= sizeof(full)
                      ? -1
                      : openat(AT_FDCWD, full, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    const struct error_site site = { .stage = "exec", .op = "--cgroup", .errnum = errno };
+    const struct error_site site = { .stage = "exec", .op = "--cgroup", .object = path, .errnum = errno };
 
     if (fd >= 0)
         return fd;

@@ -306,6 +306,14 @@ def test_update(bundle):
     bundle.delete("--force")
 
 
+def test_exec_into_a_group_that_is_not_there(bundle):
+    bundle.start()
+    result = bundle("exec", "--cgroup", "/none", bundle.name, "/bin/true")
+    assert result.status == 255 and "/none/cgroup.procs: no such file" in result.err, result
+    assert "container does not exist" not in result.err, result
+    bundle.delete("--force")
+
+
 def test_events_list_ps(bundle):
     bundle.start()
     stats = json.loads(bundle.ok("events", "--stats", bundle.name).out)
