@@ -63,8 +63,24 @@ int cgroup_write_text(int fd, const char *value)
     return (size_t)put == strlen(value) ? 0 : -EIO;
 }
 
-static const char *hint_for(int errnum)
+/* What a number means depends on whose file it is. */
+static const char *hint_for(int errnum, const char *file)
 {
+    static const struct {
+        int errnum;
+        const char *prefix, *hint;
+    } particular[] = {
+        { EBUSY, "memory.", "more than that is in use, and the kernel could not take it back" },
+        { EOPNOTSUPP, "blkio.bfq.", "this device has another I/O scheduler: only bfq knows weights" },
+        { EOPNOTSUPP, "io.bfq.", "this device has another I/O scheduler: only bfq knows weights" },
+        { ENODEV, "blkio.", "there is no such block device, or it is a part of one" },
+        { ENODEV, "io.", "there is no such block device, or it is a part of one" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(particular); i++)
+        if (particular[i].errnum == errnum &&
+                strncmp(file, particular[i].prefix, strlen(particular[i].prefix)) == 0)
+            return particular[i].hint;
     switch (errnum) {
     case EINVAL:
     case ERANGE:
@@ -104,7 +120,7 @@ int group_fail(
                     .syscall = syscall,
                     .object = object,
                     .pointer = pointer,
-                    .hint = hint_for(errnum),
+                    .hint = hint_for(errnum, file),
             },
             NULL);
 }

@@ -143,6 +143,9 @@ void cgroup_unified_pointer(
         const struct config_cgroups *cgroups, const struct config_pair *pair, char *pointer, size_t size);
 /* Refuses files that are no limits. */
 int unified_check(const struct config_cgroups *cgroups, struct lc_error **err);
+/* The v2 hierarchy, if there is one, does not have this file. */
+int unified_refuse(
+        const struct config_cgroups *cgroups, const struct config_pair *pair, struct lc_error **err);
 /* Refuses files of controllers that the v2 hierarchy, if there is one, does not offer. */
 int unified_check_offered(struct planner *planner, bool v2, uint32_t offered);
 /* place.c: the groups of a config.json */

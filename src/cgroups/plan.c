@@ -155,7 +155,7 @@ int plan_check_files(struct planner *planner, uint32_t controllers, int version)
         return refuse_version(planner, pointer, row->controller, version);
     }
     for (size_t i = 0; version == 2 && i < cgroups->n_blkio; i++) {
-        if (cgroups->blkio[i].kind == BLKIO_LEAF_WEIGHT)
+        if ((controllers & CGROUP_BIT(CGROUP_BLKIO)) != 0 && cgroups->blkio[i].kind == BLKIO_LEAF_WEIGHT)
             return refuse_version(planner, cgroups->blkio[i].pointer, CGROUP_BLKIO, version);
     }
     if (version == 1 && (controllers & CGROUP_BIT(CGROUP_DEVICES)) != 0)

@@ -42,12 +42,13 @@ int unified_check(const struct config_cgroups *cgroups, struct lc_error **err)
     return 0;
 }
 
-static int refuse(struct planner *planner, const struct config_pair *pair)
+int unified_refuse(
+        const struct config_cgroups *cgroups, const struct config_pair *pair, struct lc_error **err)
 {
     char pointer[128];
 
-    cgroup_unified_pointer(&planner->config->cgroups, pair, pointer, sizeof(pointer));
-    return error_raise(planner->err,
+    cgroup_unified_pointer(cgroups, pair, pointer, sizeof(pointer));
+    return error_raise(err,
             &(struct error_site){ .stage = "cgroup",
                     .errnum = ENOTSUP,
                     .pointer = pointer,
@@ -66,7 +67,7 @@ int unified_check_offered(struct planner *planner, bool v2, uint32_t offered)
         bool core = strncmp(name, "cgroup.", strlen("cgroup.")) == 0;
 
         if (!v2 || (!core && (cgroup_file_controller(name) & offered) == 0))
-            return refuse(planner, &cgroups->unified[i]);
+            return unified_refuse(cgroups, &cgroups->unified[i], planner->err);
     }
     return 0;
 }

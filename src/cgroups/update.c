@@ -168,13 +168,17 @@ static int apply(struct update *update, size_t which)
     struct change *change = &update->changes[which];
     bool pair =
             change->pair && which + 1 < update->count && update->changes[which + 1].group == change->group;
-    int r;
+    int r = 0;
 
     if (change->written)
         return 0;
-    if (pair && write_change(update, change, true) == 0)
-        return 0;
-    r = pair ? apply(update, which + 1) : 0;
+    if (pair) {
+        r = write_change(update, change, true);
+        if (r == 0)
+            return 0;
+        /* What is in use is in use, whatever the next one says. */
+        r = r == -EBUSY ? 0 : apply(update, which + 1);
+    }
     return r < 0 ? r : write_change(update, change, false);
 }
 
@@ -328,31 +332,43 @@ static int find_groups(struct update *update, uint32_t *masks)
     return 0;
 }
 
+/* Where v1 has the controller of a file, its group is not the one that unified means. */
+static bool is_of_v1(const struct update *update, const char *file)
+{
+    uint32_t controllers = cgroup_file_controller(file);
+
+    for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
+        const struct cgroup_group *group =
+                (controllers & CGROUP_BIT(i)) != 0 ? cgroup_find(update->set, i) : NULL;
+
+        if (group != NULL && !group->v2)
+            return true;
+    }
+    return false;
+}
+
 /* Which may be nobody's controller: "cgroup.max.depth". */
 static int check_unified(const struct update *update)
 {
     const struct config_cgroups *wanted = &update->wanted;
-    char pointer[128];
+    bool v2 = false;
 
-    if (wanted->n_unified == 0)
-        return 0;
-    for (size_t i = 0; i < update->set->count; i++) {
-        if (update->set->groups[i].v2)
-            return unified_check(wanted, update->err);
+    for (size_t i = 0; i < update->set->count; i++)
+        v2 = v2 || update->set->groups[i].v2;
+    for (size_t i = 0; i < wanted->n_unified; i++) {
+        if (!v2 || is_of_v1(update, wanted->unified[i].name))
+            return unified_refuse(wanted, &wanted->unified[i], update->err);
     }
-    cgroup_unified_pointer(wanted, &wanted->unified[0], pointer, sizeof(pointer));
-    return error_raise(update->err,
-            &(struct error_site){ .stage = "cgroup", .errnum = ENOTSUP, .pointer = pointer },
-            "invalid configuration: unified is for cgroup v2");
+    return unified_check(wanted, update->err);
 }
 
 static int collect_all(struct update *update)
 {
     uint32_t masks[CGROUP_HIERARCHIES_MAX] = { 0 };
-    int r = find_groups(update, masks);
+    int r = check_unified(update);
 
     if (r == 0)
-        r = check_unified(update);
+        r = find_groups(update, masks);
     for (size_t i = 0; r == 0 && i < update->set->count; i++) {
         const struct group_dir dir = { .path = update->set->groups[i].path, .err = update->err };
         bool unified = update->set->groups[i].v2 && update->wanted.n_unified > 0;

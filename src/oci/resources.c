@@ -67,8 +67,11 @@ static void read_limit(
     }
     if (row->max != INT64_MAX)
         (void)snprintf(top, sizeof(top), "to %lld", (long long)row->max);
-    (void)snprintf(expected, sizeof(expected), "an integer from %lld %s%s%s", (long long)row->min, top,
-            row->min > 0 ? ", or 0" : "", row->negative != NEGATIVE_BAD ? ", or -1 for unlimited" : "");
+    if (row->min == row->max)
+        (void)snprintf(expected, sizeof(expected), "0 or %lld", (long long)row->max);
+    else
+        (void)snprintf(expected, sizeof(expected), "an integer from %lld %s%s%s", (long long)row->min, top,
+                row->min > 0 ? ", or 0" : "", row->negative != NEGATIVE_BAD ? ", or -1 for unlimited" : "");
     complain_expected(reader, node, expected);
 }
 

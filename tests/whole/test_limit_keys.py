@@ -5,6 +5,7 @@ import pytest
 
 from support import leftovers
 from support.limited import MIB, PIDS, forked, is_v2, memory, read
+from support.wait import wait_until
 
 
 # ---- update ----
@@ -22,6 +23,19 @@ def test_update_while_it_runs(limited):
     assert forked(limited.join("/bin/limits", "forks", "10", "0")) in (2, 3)
     assert limited.update({"pids_limit": -1}, {"pids": {"limit": -1}}).status == 0
     assert limited.join("/bin/limits", "forks", "50", "0").out == "50 all\n"
+    limited.stop()
+
+
+def test_update_below_what_is_in_use(limited):
+    """v1 refuses; the message is about that, and not about swap, whose limit then has to be as high."""
+    if is_v2("memory"):
+        pytest.skip("v2 kills instead")
+    limited.limit(*memory(64))
+    limited.start("/bin/sh", "-c", "x=$(head -c 8000000 /dev/zero | tr '\\0' a); while :; do sleep 1; done")
+    wait_until(lambda: int(limited.file("memory", "memory.usage_in_bytes", "memory.current")) > 8000000, 10, "its memory")
+    result = limited.update(*memory(2))
+    assert result.status != 0 and "memory.limit_in_bytes" in result.err and "in use, and the kernel" in result.err, result
+    assert limited.file("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
     limited.stop()
 
 
@@ -88,6 +102,11 @@ def test_unified(limited):
                   {"unified": {"memory.high": str(40 * MIB), "cgroup.max.depth": "7"}})
     if not is_v2("memory"):
         limited.refused("/unified/memory.high", "v2")
+        limited.limit({"unified": {}, **memory(64)[0]}, {"unified": {}, **memory(64)[1]})
+        limited.start("/bin/sleep", "1000")
+        result = limited.update({"unified": {"memory.high": "1"}}, {"unified": {"memory.high": "1"}})
+        assert result.status != 0 and "/unified/memory.high" in result.err and "unified is for cgroup v2" in result.err, result
+        limited.stop()
         return
     limited.start("/bin/sleep", "1000")
     group, _ = limited.group("memory")
@@ -133,6 +152,8 @@ EVERY = {
                   ("blkio", "blkio.bfq.weight", "500"), ("io", "io.weight", "default 4950")),
     "leaf weight": (None, {"blockIO": {"leafWeight": 500}},
                     ("blkio", "blkio.leaf_weight", "500"), ("io", None, "/blockIO/leafWeight")),
+    "leaf weight of a disk": (None, {"blockIO": {"weightDevice": [{"major": 7, "minor": 0, "leafWeight": 500}]}},
+                              ("blkio", "blkio.leaf_weight_device", "7:0 500"), ("io", None, "/blockIO/weightDevice/0")),
     "class": (None, {"network": {"classID": 1048577}},
               ("net_cls", "net_cls.classid", "1048577"), ("net_cls", None, "/network/classID")),
     "priorities": (None, {"network": {"priorities": [{"name": "lo", "priority": 5}]}},
@@ -149,7 +170,8 @@ def test_every_key_is_in_force_or_refused_by_name(limited, name):
     limited.limit(keys or {}, resources or {})
     controller, file, value = versions[is_v2(versions[1][0])]
     if file is None or not host_has(controller, file):
-        limited.refused(value if file is None else "/cgroups/" if limited.kind == "container.json" else "/linux/resources/")
+        result = limited.refused(value if file is None else "/cgroups/" if limited.kind == "container.json" else "/linux/resources/")
+        assert is_v2(controller) or "is a cgroup v2 one" not in str(result), result
         return
     limited.start("/bin/sleep", "1000")
     assert value in read(f"{limited.group(controller)[0]}/{file}").splitlines()
