@@ -33,12 +33,43 @@ static int update_rdt(struct container *container, const struct lc_update_option
     return r;
 }
 
-/* linux.resources */
-static int parse_resources(const struct lc_update_options *options, struct arena *arena,
-        struct config_cgroups *ret, struct lc_error **err)
+static bool same_rules(const struct config_cgroups *left, const struct config_cgroups *right)
 {
-    return oci_parse_resources(options->resources, strlen(options->resources),
+    if (left->n_rules != right->n_rules)
+        return false;
+    for (size_t i = 0; i < left->n_rules; i++) {
+        const struct config_device_rule *a = &left->rules[i], *b = &right->rules[i];
+
+        if (a->type != b->type || a->major != b->major || a->minor != b->minor || a->allow != b->allow ||
+                strcmp(a->access != NULL ? a->access : "", b->access != NULL ? b->access : "") != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Engines give them with every update, but others may mean it. */
+static void warn_of_devices(struct container *container, const struct config_cgroups *wanted)
+{
+    struct lc_config *config = NULL;
+
+    if (wanted->n_rules == 0)
+        return;
+    if (oci_config(container, &config, NULL) < 0 || !same_rules(wanted, &config->cgroups))
+        log_warning(container->log, "/linux/resources/devices: the rules for devices cannot change while the "
+                                    "container lives: ignored");
+    lc_config_free(config);
+}
+
+/* linux.resources */
+static int parse_resources(struct container *container, const struct lc_update_options *options,
+        struct arena *arena, struct config_cgroups *ret, struct lc_error **err)
+{
+    int r = oci_parse_resources(options->resources, strlen(options->resources),
             options->name != NULL ? options->name : "resources", arena, ret, err);
+
+    if (r == 0)
+        warn_of_devices(container, ret);
+    return r;
 }
 
 int lc_container_kill(

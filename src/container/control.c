@@ -123,9 +123,10 @@ int lc_resume(const char *root, struct lc_error **err)
 }
 
 /* The "cgroups" of container.json. */
-static int parse_limits(const struct lc_update_options *options, struct arena *arena,
-        struct config_cgroups *ret, struct lc_error **err)
+static int parse_limits(struct container *container, const struct lc_update_options *options,
+        struct arena *arena, struct config_cgroups *ret, struct lc_error **err)
 {
+    (void)container;
     return config_parse_limits(options->resources, strlen(options->resources),
             options->name != NULL ? options->name : "resources", arena, ret, err);
 }
@@ -150,7 +151,7 @@ static int update(struct container *container, const struct lc_update_options *o
         return refuse(err, "update", EINVAL, "container not running");
     r = kind->rdt(container, options, false, err);
     if (r == 0 && options->resources != NULL)
-        r = kind->parse(options, &arena, &cgroups, err);
+        r = kind->parse(container, options, &arena, &cgroups, err);
     if (r == 0)
         r = cgroup_apply_update(&container->record.groups, &cgroups, container->log, err);
     if (r == 0)

@@ -24,8 +24,8 @@ int processes_find(const struct container *container, pid_t **ret_pids, size_t *
 /* ---- control.c: `runtime` as above ---- */
 /* What is different about an update of either format: the limits as text, and classes of service. */
 struct update_kind {
-    int (*parse)(const struct lc_update_options *options, struct arena *arena, struct config_cgroups *ret,
-            struct lc_error **err);
+    int (*parse)(struct container *container, const struct lc_update_options *options, struct arena *arena,
+            struct config_cgroups *ret, struct lc_error **err);
     int (*rdt)(struct container *container, const struct lc_update_options *options, bool apply,
             struct lc_error **err);
 };

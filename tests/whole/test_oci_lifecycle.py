@@ -306,6 +306,18 @@ def test_update(bundle):
     bundle.delete("--force")
 
 
+def test_update_of_devices_is_not_left_out_in_silence(bundle):
+    """Engines give the container's own rules with every update; others are warned of."""
+    bundle.start()
+    for rules, words in ((bundle.linux["resources"].get("devices", []), []),
+                         ([{"allow": True, "type": "b", "major": 7, "minor": 0, "access": "rwm"}], ["/devices", "cannot change"])):
+        write(os.path.join(bundle.directory, "r.json"), json.dumps({"devices": rules, "pids": {"limit": 55}}))
+        result = bundle.ok("update", "-r", "r.json", bundle.name)
+        assert all(word in result.err for word in words) and bool(result.err) == bool(words), result
+        assert bundle.group_file("pids", "pids.max") == "55"
+    bundle.delete("--force")
+
+
 def test_exec_into_a_group_that_is_not_there(bundle):
     bundle.start()
     result = bundle("exec", "--cgroup", "/none", bundle.name, "/bin/true")

@@ -191,6 +191,12 @@ def test_final_of_one_out_of_memory(limited, work):
     assert "killed 1 process " in line and str(16 * MIB) in line and "/cgroups/memory" in line, result
 
 
+def test_final_has_no_place_to_go(limited):
+    """Said before anything runs, not when the numbers are lost."""
+    result = limited.exec("--stats=/nowhere/last.json", "/bin/sh", "-c", "echo runs")
+    assert result.status == 125 and not result.out and "/nowhere/last.json: No such file" in result.err, result
+
+
 def test_final_without_groups(box):
     last = final(box.exec("--stats", "/bin/sh", "-c", "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"))
     assert last["exitStatus"] == 0 and last["cpu"]["total"] >= 10_000_000 and last["memory"]["peak"] > 100_000
