@@ -1,5 +1,5 @@
-/* A group for freezing, for a container that was made without one: v1 has a hierarchy of its own for that, which nobody who
- * does not freeze should have to pay for at the start. */
+/* A group for a container that was made without one: v1 has a hierarchy of its own for freezing, and one for each controller,
+ * which nobody should have to pay for at the start who does not use it. */
 #include "internal.h"
 
 #include <base/util.h>
@@ -11,12 +11,29 @@
 
 #define LATE_TIMEOUT_MS 1000
 
-static int find_mount(const struct layout *layout, char **ret_mount, const char **ret_base, bool *ret_v2)
+static bool is_offered(const char *mount, const char *base, enum cgroup_controller controller)
+{
+    uint32_t offered = 0;
+
+    return plan_v2_controllers(mount, base, &offered) == 0 && (offered & CGROUP_BIT(controller)) != 0;
+}
+
+/* Its own group in this hierarchy: there is no second one to be had. */
+static bool is_there(const struct cgroup_set *set, const char *path)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->groups[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+static int find_mount(const struct layout *layout, enum cgroup_controller controller, char **ret_mount,
+        const char **ret_base, bool *ret_v2)
 {
     for (size_t i = 0; i < layout->n_v1; i++) {
         *ret_v2 = false;
         *ret_base = "";
-        if ((layout->v1[i].controllers & CGROUP_BIT(CGROUP_FREEZER)) != 0 &&
+        if ((layout->v1[i].controllers & CGROUP_BIT(controller)) != 0 &&
                 layout_mount_v1(&layout->v1[i], ret_mount) == 0)
             return 0;
     }
@@ -25,10 +42,72 @@ static int find_mount(const struct layout *layout, char **ret_mount, const char 
     *ret_base = geteuid() == 0 || layout->v2_path == NULL || strcmp(layout->v2_path, "/") == 0
                         ? ""
                         : layout->v2_path;
-    return layout->v2_path != NULL ? layout_mount_v2(ret_mount) : -ENOENT;
+    if (layout->v2_path == NULL || layout_mount_v2(ret_mount) < 0)
+        return -ENOENT;
+    return controller == CGROUP_FREEZER || is_offered(*ret_mount, *ret_base, controller) ? 0 : -ENOENT;
 }
 
-int cgroup_late_plan(struct cgroup_set *set, const char *fallback, struct lc_error **err)
+static int plan_fail(enum cgroup_controller controller, const struct config_cgroups *wanted, int errnum,
+        struct lc_error **err)
+{
+    char pointer[128] = "/cgroups";
+    struct error_site site = { .stage = "cgroup",
+        .pointer = pointer,
+        .errnum = errnum == ENOENT ? ENOTSUP : errnum,
+        .hint = "mount the freezer hierarchy, or cgroup2 of Linux 5.2 or newer" };
+
+    if (controller == CGROUP_FREEZER)
+        return error_raise(err, &site, "there is no control group that can be frozen");
+    (void)cgroup_needs(wanted, controller, pointer, sizeof(pointer));
+    site.hint = "leave the key out";
+    return error_raise(err, &site, "the %s controller is in no cgroup hierarchy that is mounted here",
+            cgroup_controller_name(controller, false));
+}
+
+int cgroup_missing(const struct cgroup_set *set, const struct config_cgroups *wanted, uint32_t *ret_missing,
+        struct lc_error **err)
+{
+    uint32_t missing = 0;
+    char pointer[128];
+
+    for (unsigned i = 0; i < CGROUP_CONTROLLER_MAX_; i++) {
+        if (i == CGROUP_DEVICES || !cgroup_needs(wanted, i, pointer, sizeof(pointer)) ||
+                cgroup_find(set, i) != NULL)
+            continue;
+        if (i == CGROUP_MEMORY)
+            return error_raise(err,
+                    &(struct error_site){ .stage = "cgroup",
+                            .errnum = ENOTSUP,
+                            .pointer = pointer,
+                            .hint = "start it with a limit of memory, if only a high one" },
+                    "the memory controller has no group of this container, and one made now would not count "
+                    "what is in use already");
+        missing |= CGROUP_BIT(i);
+    }
+    *ret_missing = missing;
+    return 0;
+}
+
+int cgroup_late_enable(
+        const struct cgroup_set *set, uint32_t controllers, const struct log *log, struct lc_error **err)
+{
+    const struct lc_config plain = { .cgroups = { .present = true, .device_access = true } };
+    CLEAN_FD int fd = -EBADF;
+
+    /* What is handed down in systemd's slices is its own business. */
+    for (size_t i = 0; i < set->count && set->unit == NULL; i++) {
+        struct cgroup_set one = { .groups = { set->groups[i] }, .count = 1 };
+
+        one.groups[0].made = false;
+        one.groups[0].controllers = controllers;
+        if (set->groups[i].v2)
+            return cgroup_make_v2(&plain, &one, log, &fd, err);
+    }
+    return 0;
+}
+
+int cgroup_late_plan(struct cgroup_set *set, enum cgroup_controller controller,
+        const struct config_cgroups *wanted, const char *fallback, struct lc_error **err)
 {
     struct cgroup_group *group = &set->groups[set->count];
     const char *below = fallback, *base = "";
@@ -38,37 +117,41 @@ int cgroup_late_plan(struct cgroup_set *set, const char *fallback, struct lc_err
 
     if (r < 0)
         return r;
-    /* All groups of a container have one path, each in its hierarchy. */
-    if (set->count > 0 && !set->groups[0].v2)
+    /* All groups of a container have one path, each in its hierarchy; a user's of v2 is below his own. */
+    if (set->count > 0 && (!set->groups[0].v2 || geteuid() == 0))
         below = set->groups[0].path + strlen(set->groups[0].mount);
-    *group = (struct cgroup_group){ .made = true };
-    r = set->count < CGROUP_HIERARCHIES_MAX ? find_mount(&layout, &mount, &base, &group->v2) : -ENOSPC;
+    *group = (struct cgroup_group){ .made = true,
+        .controllers = controller == CGROUP_FREEZER ? 0 : CGROUP_BIT(controller) };
+    r = set->count < CGROUP_HIERARCHIES_MAX ? find_mount(&layout, controller, &mount, &base, &group->v2)
+                                            : -ENOSPC;
     if (r == 0 && asprintf(&group->path, "%s%s%s", mount, base, below) < 0) {
         group->path = NULL;
         r = -ENOMEM;
     }
     layout_done(&layout);
-    if (r < 0)
-        return error_raise(err,
-                &(struct error_site){ .stage = "cgroup",
-                        .pointer = "/cgroups",
-                        .errnum = r == -ENOENT ? ENOTSUP : -r,
-                        .hint = "mount the freezer hierarchy, or cgroup2 of Linux 5.2 or newer" },
-                "there is no control group that can be frozen");
+    if (r == 0 && is_there(set, group->path))
+        r = -ENOENT;
+    if (r < 0) {
+        free(group->path);
+        *group = (struct cgroup_group){ 0 };
+        return plan_fail(controller, wanted, -r, err);
+    }
     group->mount = TAKE_POINTER(mount);
     set->count++;
     return 0;
 }
 
-int cgroup_late_make(const struct cgroup_set *set, const struct log *log, struct lc_error **err)
+int cgroup_late_make(struct cgroup_set *set, const struct log *log, struct lc_error **err)
 {
-    /* No limits and no rules for devices: only to stand still together. */
+    /* No limits and no rules for devices. */
     const struct lc_config plain = { .cgroups = { .present = true, .device_access = true } };
-    struct cgroup_set one = { .groups = { set->groups[set->count - 1] }, .count = 1 };
+    struct cgroup_group *group = &set->groups[set->count - 1];
+    struct cgroup_set one = { .groups = { *group }, .count = 1 };
     CLEAN_FD int fd = -EBADF;
+    int r = group->v2 ? cgroup_make_v2(&plain, &one, log, &fd, err) : cgroup_make_v1(&plain, &one, log, err);
 
-    return one.groups[0].v2 ? cgroup_make_v2(&plain, &one, log, &fd, err)
-                            : cgroup_make_v1(&plain, &one, log, err);
+    group->made = one.groups[0].made;
+    return r;
 }
 
 static int write_pids(int fd, const pid_t *pids, size_t count)
@@ -110,13 +193,14 @@ int cgroup_late_undo(struct cgroup_set *set)
     size_t count = 0;
     CLEAN_FD int fd = -EBADF;
     struct cgroup_group top = { .path = group->mount };
-    int r = cgroup_processes(&one, &pids, &count);
+    /* Somebody else's: nothing of it is ours to undo. */
+    int r = group->made ? cgroup_processes(&one, &pids, &count) : 0;
 
     if (r == 0 && count > 0) {
         fd = cgroup_open_file(&top, "cgroup.procs", O_WRONLY);
         r = write_pids(fd, pids, count);
     }
-    if (r == 0)
+    if (r == 0 && group->made)
         r = cgroup_remove(&one, LATE_TIMEOUT_MS);
     if (r < 0 && r != -ENOENT)
         return r;

@@ -152,6 +152,8 @@ static int update(struct container *container, const struct lc_update_options *o
     r = kind->rdt(container, options, false, err);
     if (r == 0 && options->resources != NULL)
         r = kind->parse(container, options, &arena, &cgroups, err);
+    if (r == 0 && options->resources != NULL)
+        r = late_provide(container, &cgroups, err);
     if (r == 0)
         r = cgroup_apply_update(&container->record.groups, &cgroups, container->log, err);
     if (r == 0)

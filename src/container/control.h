@@ -42,6 +42,16 @@ int target_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pid
 /* Returns when all have stopped, or go on. On failure they run. Locked. */
 int control_freeze(struct container *container, bool frozen, struct lc_error **err);
 
+/* ---- late.c: groups that it was made without. Locked. ---- */
+/* The last of the record's from now on; nobody is in it yet. `wanted`: as for cgroup_late_plan(). */
+int late_add(struct container *container, enum cgroup_controller controller,
+        const struct config_cgroups *wanted, struct lc_error **err);
+/* Everybody into the last group. They are frozen, or stop as they come in: so what is left outside grows no more. */
+int late_move_in(struct container *container, struct lc_error **err);
+void late_undo(struct container *container);
+/* A group of each controller that something is set for, where that can be had. */
+int late_provide(struct container *container, const struct config_cgroups *wanted, struct lc_error **err);
+
 /* ---- usage.c ---- */
 /* What it uses now, as a JSON object. */
 int usage_json(const struct container *container, struct buffer *out);

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from support import proc
+from support import leftovers, proc
 from support.container import FIVE
 from support.terminal import Terminal
 from support.wait import wait_until
@@ -166,6 +166,68 @@ def test_update(limited):
     result = limited.nsinit_run("update", "--pids-limit", "25", "--memory-swap", "1")
     assert result.status == 125 and "memory_swap" in result.err, result
     assert read("pids.max") in ("20", "30"), "half of an update"
+
+
+def group_of(box, *names):
+    """The container's group that has one of these files, and the file."""
+    return next((entry["path"], os.path.join(entry["path"], name)) for entry in box.state()["cgroups"] for name in names
+                if os.path.exists(os.path.join(entry["path"], name)))
+
+
+def text(path):
+    with open(path) as file:
+        return file.read().strip()
+
+
+@pytest.mark.parametrize("how", ["running", "paused"])
+def test_update_of_what_nobody_had_limited(box, group_parent, how):
+    """A group is made for it, and everybody put in, however fast it forks; also where there was none at all."""
+    box.config["namespaces"] = FIVE
+    if how == "paused":
+        box.config["cgroups"] = {"parent": group_parent, "name": "one"}
+    box.start("echo ready; i=0; while :; do i=$((i+1)); sh -c : ; done")
+    if how == "paused":
+        assert box.nsinit_run("pause").status == 0
+    for key, value, names in (("pids-limit", "40", ["pids.max"]), ("cpu-quota", "50000", ["cpu.cfs_quota_us", "cpu.max"]),
+                              ("cpuset-cpus", "0", ["cpuset.cpus"])):
+        result = box.nsinit_run("update", "--" + key, value)
+        assert result.status == 0 and not result.err, result
+        group, file = group_of(box, *names)
+        assert text(file).split()[0] == value
+        assert str(box.live_pid()) in text(group + "/cgroup.procs").split()
+        assert box.state()["status"] == how
+    if how == "paused":
+        assert box.nsinit_run("resume").status == 0
+    result = box.nsinit_run("update", "--memory", "64m")
+    assert result.status == 125 and "/cgroups/memory" in result.err and "in use already" in result.err, result
+    assert box.nsinit_run("update", "--cpuset-cpus", "4000").status == 125
+    joined = box.exec("/bin/cat", "/proc/self/cgroup")
+    own = group_of(box, "pids.max")[0]
+    assert own.split("/", 5)[-1] in joined.out and box.state()["status"] == "running", joined
+
+
+def test_a_group_of_somebody_elses_stays_his(box, group_parent):
+    """The name is taken in the hierarchy that is wanted later: nobody is moved out of it, and it is not removed."""
+    box.config["cgroups"] = {"parent": group_parent, "name": "one"}
+    box.start()
+    own = {os.path.dirname(os.path.dirname(entry["path"])) for entry in box.state()["cgroups"]}
+    for point, controllers in leftovers.hierarchies().items():
+        if not {"freezer", "pids"} & set(controllers) or point in own:
+            continue
+        group = f"{point}/{group_parent}/one"
+        os.makedirs(group)
+        with subprocess.Popen(["sleep", "1000"]) as stranger:
+            try:
+                with open(group + "/cgroup.procs", "w", encoding="ascii") as file:
+                    file.write(str(stranger.pid))
+                result = box.nsinit_run("pause") if "freezer" in controllers else box.nsinit_run("update", "--pids-limit", "9")
+                assert result.status == 125 and "made by another process" in result.err, result
+                assert text(group + "/cgroup.procs") == str(stranger.pid) and box.state()["status"] == "running"
+            finally:
+                stranger.kill()
+        wait_until(lambda group=group: not text(group + "/cgroup.procs"), 5, "the stranger's end")
+        os.rmdir(group)
+        os.rmdir(os.path.dirname(group))
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -166,11 +166,20 @@ int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, str
 bool cgroup_can_freeze(const struct cgroup_set *set);
 /* v1: back into the container's own group, whom somebody has moved into a frozen one: there a process does not even die. */
 int cgroup_fetch(const struct cgroup_set *set, pid_t pid);
-/* One for a container that has none, as the last of the set: cgroup_late_plan says where (`fallback`: "/nsinit/ID", its path where the
+/* The controllers that something in `wanted` is set for and that no group of the set has. An error when one of them cannot be had
+ * later. */
+int cgroup_missing(const struct cgroup_set *set, const struct config_cgroups *wanted, uint32_t *ret_missing,
+        struct lc_error **err);
+/* Has them handed down to the v2 group of the set, if there is one: where that is possible, they are not missing any more. */
+int cgroup_late_enable(
+        const struct cgroup_set *set, uint32_t controllers, const struct log *log, struct lc_error **err);
+/* One for a container that has none, as the last of the set: cgroup_late_plan says where (`wanted`: what needs the controller, unless it
+ * is the freezer; `fallback`: "/nsinit/ID", its path where the
  * container has no groups), cgroup_late_make makes it, cgroup_late_move puts processes in; cgroup_late_undo takes it away again, with whoever is
  * in it put at the top of the hierarchy. */
-int cgroup_late_plan(struct cgroup_set *set, const char *fallback, struct lc_error **err);
-int cgroup_late_make(const struct cgroup_set *set, const struct log *log, struct lc_error **err);
+int cgroup_late_plan(struct cgroup_set *set, enum cgroup_controller controller,
+        const struct config_cgroups *wanted, const char *fallback, struct lc_error **err);
+int cgroup_late_make(struct cgroup_set *set, const struct log *log, struct lc_error **err);
 int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t count);
 int cgroup_late_undo(struct cgroup_set *set);
 /* 1: frozen (or on the way) by an order to this very group, not to one above it; 0: not; -errno. */
