@@ -92,41 +92,55 @@ static int provide(struct container *container, enum cgroup_controller controlle
     return r;
 }
 
-/* Frozen, so that nobody is born outside meanwhile. */
-static int provide_all(struct container *container, const struct config_cgroups *wanted, uint32_t missing,
+/* What is left when the v2 group, if there is one, has got what can be handed down to it. */
+static int look_for(struct container *container, const struct config_cgroups *wanted, uint32_t *ret_missing,
         struct lc_error **err)
 {
     struct cgroup_set *groups = &container->record.groups;
-    bool paused = cgroup_frozen(groups) > 0;
-    int r = paused ? 0 : control_freeze(container, true, err), thawed = 0;
+    int r = cgroup_missing(groups, wanted, ret_missing, err);
 
-    /* Some hierarchies have several of them. */
-    while (r == 0 && missing != 0) {
-        unsigned next = (unsigned)__builtin_ctz(missing);
-        uint32_t left = 0;
+    if (r < 0 || *ret_missing == 0)
+        return r;
+    r = cgroup_late_enable(groups, *ret_missing, container->log, err);
+    return r < 0 ? r : cgroup_missing(groups, wanted, ret_missing, err);
+}
 
-        r = provide(container, next, wanted, err);
-        if (r == 0)
-            r = cgroup_missing(groups, wanted, &left, err);
-        missing &= left & ~CGROUP_BIT(next);
+static int provide_each(
+        struct container *container, const struct config_cgroups *wanted, struct lc_error **err)
+{
+    uint32_t tried = 0;
+
+    for (;;) {
+        uint32_t missing = 0;
+        int r = look_for(container, wanted, &missing, err);
+
+        missing &= ~tried;
+        if (r < 0 || missing == 0)
+            return r;
+        tried |= missing & -missing;
+        r = provide(container, (unsigned)__builtin_ctz(missing), wanted, err);
+        if (r < 0)
+            return r;
     }
-    if (!paused && cgroup_frozen(groups) > 0)
-        thawed = control_freeze(container, false, r == 0 ? err : NULL);
-    return r < 0 ? r : thawed;
 }
 
 int late_provide(struct container *container, const struct config_cgroups *wanted, struct lc_error **err)
 {
     struct cgroup_set *groups = &container->record.groups;
     uint32_t missing = 0;
-    int r = cgroup_missing(groups, wanted, &missing, err);
+    bool paused;
+    int r = look_for(container, wanted, &missing, err), thawed = 0;
 
-    if (r == 0 && missing != 0)
-        r = cgroup_late_enable(groups, missing, container->log, err);
-    if (r == 0 && missing != 0)
-        r = cgroup_missing(groups, wanted, &missing, err);
     /* An OCI container is in every hierarchy from the start. */
     if (r < 0 || missing == 0 || container->record.oci.present)
         return r;
-    return provide_all(container, wanted, missing, err);
+    /* Frozen, so that nobody is born outside meanwhile. */
+    paused = cgroup_frozen(groups) > 0;
+    if (!paused)
+        r = control_freeze(container, true, err);
+    if (r == 0)
+        r = provide_each(container, wanted, err);
+    if (!paused && cgroup_frozen(groups) > 0)
+        thawed = control_freeze(container, false, r == 0 ? err : NULL);
+    return r < 0 ? r : thawed;
 }
