@@ -122,7 +122,8 @@ def main():
     directory = tempfile.mkdtemp(prefix=parent + "-")
     try:
         machine.build_programs(os.path.join(directory, "programs"))
-        bundle = oci.make_bundle(directory, "once", ["true"])
+        oci.make_rootfs(directory)
+        bundle = oci.make_bundle(directory, "once", oci.docker_config("once"), ["true"])
         rows = {**nsinit_rows(directory, build, parent), **oci_rows(directory, build, bundle)}
         rows = {name: row for name, row in rows.items() if name.startswith(tuple(given.only))}
         show(measure(os.path.join(directory, "programs/spawn"), rows, given.rounds))
