@@ -21,6 +21,16 @@ struct screen {
     long long delay_ms, left; /* left: tables still to be shown; -1: until the end */
 };
 
+/* A terminal of 80 columns has all of them. One column stays free: clearing the rest of a full line would clear its end. */
+static size_t name_width(const struct screen *screen)
+{
+    enum { LEAST = 9 }; /* its title */
+
+    if (!screen->live || screen->columns == 0 || screen->columns > USAGE_NAME_MAX + USAGE_NUMBERS)
+        return USAGE_NAME_MAX;
+    return screen->columns > LEAST + USAGE_NUMBERS ? screen->columns - USAGE_NUMBERS - 1u : LEAST;
+}
+
 static int show(const struct screen *screen, const struct usages *usages)
 {
     /* To the end of each line, and below the last: what stood there before. */
@@ -28,9 +38,9 @@ static int show(const struct screen *screen, const struct usages *usages)
 
     if (screen->live)
         (void)fputs("\033[H", stdout);
-    usage_print_titles(end);
+    usage_print_titles(name_width(screen), end);
     for (size_t i = 0; i < usages->count && (!screen->live || i + 2 < screen->rows); i++)
-        usage_print(&usages->items[i], end);
+        usage_print(&usages->items[i], name_width(screen), end);
     if (screen->live)
         (void)fputs("\033[J", stdout);
     return finish_output();
@@ -93,10 +103,10 @@ int command_top(const struct arguments *arguments)
         screen.left = 1;
     screen.signals = ending_signals();
     if (screen.live && terminal_raw(0, true))
-        (void)fputs("\033[?1049h\033[?25l", stdout); /* a screen of its own, without cursor */
+        (void)fputs("\033[?1049h\033[?25l\033[?7l", stdout); /* a screen of its own, no cursor, no wrapping */
     status = run(&screen);
     if (screen.live)
-        (void)fputs("\033[?25h\033[?1049l", stdout);
+        (void)fputs("\033[?7h\033[?25h\033[?1049l", stdout);
     (void)fflush(stdout);
     terminal_restore();
     return status;

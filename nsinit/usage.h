@@ -26,8 +26,10 @@ struct usages {
 int usages_take(const struct usages *before, struct usages *ret, struct lc_error **err);
 void usages_free(struct usages *usages);
 
-/* table.c: one line; `end` is what ends it. */
-void usage_print_titles(const char *end);
-void usage_print(const struct usage *usage, const char *end);
+/* table.c: one line; `width` of it for the container's name, `end` is what ends it. */
+#define USAGE_NAME_MAX 32
+#define USAGE_NUMBERS 58 /* what the other columns take */
+void usage_print_titles(size_t width, const char *end);
+void usage_print(const struct usage *usage, size_t width, const char *end);
 
 #endif

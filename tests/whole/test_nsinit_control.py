@@ -275,6 +275,9 @@ def test_top_on_a_terminal(nsinit, limited, end):
     with Terminal([nsinit, "top", "-d", "0.1"], cwd="/") as terminal:
         terminal.expect("\033[?1049h")
         terminal.expect("CONTAINER")
+        terminal.expect("OOM\033[K")
+        titles = terminal.text.decode().partition("CONTAINER")[2].partition("OOM")[0]
+        assert len("CONTAINER" + titles + "OOM") == 79, titles  # of the 80 that there are
         terminal.expect("\033[J")
         if end == "hangup":
             terminal.process.send_signal(signal.SIGTERM)
