@@ -108,9 +108,10 @@ void final_explain(const struct container *container, bool first)
     if (facts.peak != CGROUP_UNKNOWN)
         buffer_printf(&out, "; the most it used were %" PRId64 " bytes", facts.peak);
     if (first)
-        buffer_printf(&out, "; its first process, pid %d, ended by SIGKILL", (int)container->record.init.pid);
+        buffer_printf(&out, "; its first process, pid %d, ended with status 137 (SIGKILL)",
+                (int)container->record.init.pid);
     else
-        buffer_text(&out, "; the process that joined ended by SIGKILL");
+        buffer_text(&out, "; the process that joined ended with status 137 (SIGKILL)");
     text = buffer_take_text(&out);
     if (text != NULL)
         log_warning(container->log, "%s", text);
