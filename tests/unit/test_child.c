@@ -601,9 +601,9 @@ static void test_seccomp(void **state)
 
 static void test_resources(void **state)
 {
-    struct run run_ = { .command = "ulimit -n; cat /proc/self/oom_score_adj; grep -c _ses.t /proc/keys; "
-                                   "uname -m; cat /proc/self/sched | grep -E 'policy'; hostname",
-        .keyring = "_ses.t",
+    char keyring[32], command[160]; /* /proc/keys has everybody's */
+    struct run run_ = { .command = command,
+        .keyring = keyring,
         .linux_ = ",{\"type\":\"pid\"},{\"type\":\"uts\"}],\"personality\":{\"domain\":\"LINUX32\"},\"x\":[0",
         .rest = ",\"hostname\":\"named\"",
         .process = ",\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":100,\"hard\":200}],\"oomScoreAdj\":77,"
@@ -612,6 +612,11 @@ static void test_resources(void **state)
                    "BATCH\",\"nice\":3}" };
 
     (void)state;
+    (void)snprintf(keyring, sizeof(keyring), "_ses.%d.t", (int)getpid());
+    (void)snprintf(command, sizeof(command),
+            "ulimit -n; cat /proc/self/oom_score_adj; grep -c '%s' /proc/keys; "
+            "uname -m; cat /proc/self/sched | grep -E 'policy'; hostname",
+            keyring);
     run(&run_);
     check_output(&run_, "100\n77\n1\ni686\n");
     check_output(&run_, "named\n");
