@@ -6,6 +6,8 @@
 static const struct cgroup_driver fs = { .name = "fs", .plan = fs_plan };
 static const struct cgroup_driver systemd = { .name = "systemd",
     .plan = systemd_plan,
+    .keep = systemd_keep,
+    .soften = systemd_soften,
     .prepare = systemd_prepare,
     .place = systemd_place,
     .update = systemd_update,
@@ -20,6 +22,27 @@ const struct cgroup_driver *cgroup_driver_wanted(const struct config_cgroups *cg
 const struct cgroup_driver *cgroup_driver_of(const struct cgroup_set *set)
 {
     return set->unit != NULL ? &systemd : &fs;
+}
+
+void cgroup_keep(struct cgroup_set *set)
+{
+    const struct cgroup_driver *driver = cgroup_driver_of(set);
+
+    if (driver->keep != NULL)
+        driver->keep(set);
+}
+
+pid_t cgroup_keeper(const struct cgroup_set *set)
+{
+    return set->unit != NULL ? set->unit->keeper : 0;
+}
+
+void cgroup_driver_soften(const struct cgroup_set *set, struct config_cgroups *cgroups)
+{
+    const struct cgroup_driver *driver = cgroup_driver_of(set);
+
+    if (driver->soften != NULL)
+        driver->soften(set, cgroups);
 }
 
 int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const struct log *log, int *ret_fd,
@@ -40,7 +63,10 @@ int cgroup_make_v2(const struct lc_config *config, struct cgroup_set *set, const
 int cgroup_make_v1(
         const struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err)
 {
-    return groups_make(config, set, &cgroup_version_1, log, NULL, err);
+    struct lc_config softer = *config;
+
+    cgroup_driver_soften(set, &softer.cgroups);
+    return groups_make(&softer, set, &cgroup_version_1, log, NULL, err);
 }
 
 int cgroup_place(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err)

@@ -165,5 +165,7 @@ void cgroup_final(const struct cgroup_set *set, struct cgroup_final *ret)
     read_time(set, ret);
     read_io(set, ret);
     ret->pids_peak = number_in(pids, "pids.peak");
+    if (ret->pids_peak != UNKNOWN && cgroup_keeper(set) > 0)
+        ret->pids_peak--;
     ret->pids_refused = word_in(pids, "pids.events", "max");
 }

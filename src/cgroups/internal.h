@@ -159,6 +159,10 @@ struct cgroup_driver {
     const char *name;
     /* Where the container goes: fills in planner->set. Looks, but changes nothing. */
     int (*plan)(struct planner *planner, const char *id);
+    /* Somebody waits for the numbers of the end. */
+    void (*keep)(struct cgroup_set *set);
+    /* Limits as they have to be written. */
+    void (*soften)(const struct cgroup_set *set, struct config_cgroups *cgroups);
     /* Before the process exists and before anything is written into a group. May soften in `config` what would keep the process
      * out, and puts that right in place(). */
     int (*prepare)(
@@ -176,10 +180,13 @@ const struct cgroup_driver *cgroup_driver_of(const struct cgroup_set *set);
 int cgroup_driver_update(
         const struct cgroup_set *set, const struct config_cgroups *wanted, struct lc_error **err);
 void cgroup_driver_undo(const struct cgroup_set *set);
+void cgroup_driver_soften(const struct cgroup_set *set, struct config_cgroups *cgroups);
 int fs_plan(struct planner *planner, const char *id);
 
 /* ---- systemd.c ---- */
 int systemd_plan(struct planner *planner, const char *id);
+void systemd_keep(struct cgroup_set *set);
+void systemd_soften(const struct cgroup_set *set, struct config_cgroups *cgroups);
 int systemd_prepare(
         struct lc_config *config, struct cgroup_set *set, const struct log *log, struct lc_error **err);
 int systemd_place(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err);

@@ -17,10 +17,10 @@ struct list {
 };
 
 struct sweep {
-    struct list *list; /* NULL: not wanted */
-    int signal;        /* 0: only look */
-    pid_t self;
-    size_t others; /* processes found, without ourselves */
+    struct list *list;  /* NULL: not wanted */
+    int signal;         /* 0: only look */
+    pid_t self, keeper; /* left alone */
+    size_t others;      /* processes found, without these two */
     bool found_self;
 };
 
@@ -53,9 +53,9 @@ static void sweep_processes(int fd, struct sweep *sweep)
 
         if (next == at)
             return;
-        if (sweep->list != NULL && pid > 0)
+        if (sweep->list != NULL && pid > 0 && pid != sweep->keeper)
             list_add(sweep->list, (pid_t)pid);
-        if (pid == sweep->self) {
+        if (pid != 0 && (pid == sweep->self || pid == sweep->keeper)) {
             sweep->found_self = true;
             continue;
         }
@@ -116,7 +116,7 @@ static void thaw(const struct cgroup_set *set)
     }
 }
 
-/* All at once and without a race; not when we are in there ourselves, and not before Linux 5.14. */
+/* All at once and without a race; not when somebody of ours is in there, and not before Linux 5.14. */
 static void kill_at_once(const struct cgroup_group *group)
 {
     struct group_dir dir = { .fd = openat(
@@ -128,9 +128,9 @@ static void kill_at_once(const struct cgroup_group *group)
     fd_close(&dir.fd);
 }
 
-static int kill_group(const struct cgroup_group *group, int64_t deadline)
+static int kill_group(const struct cgroup_group *group, pid_t keeper, int64_t deadline)
 {
-    struct sweep sweep = { .self = getpid() };
+    struct sweep sweep = { .self = getpid(), .keeper = keeper };
     unsigned step_us = 0;
     int r;
 
@@ -149,7 +149,7 @@ static int kill_group(const struct cgroup_group *group, int64_t deadline)
 /* Before anybody is thawed everybody has the signal, so that nobody runs on for a moment. */
 static void kill_frozen(const struct cgroup_set *set)
 {
-    struct sweep sweep = { .self = getpid(), .signal = SIGKILL };
+    struct sweep sweep = { .self = getpid(), .keeper = cgroup_keeper(set), .signal = SIGKILL };
 
     for (size_t i = 0; i < set->count; i++) {
         if (set->groups[i].v2 || !set->groups[i].made || cgroup_group_frozen(&set->groups[i]) <= 0)
@@ -167,7 +167,7 @@ int cgroup_kill(const struct cgroup_set *set, int timeout_ms)
 
     kill_frozen(set);
     for (size_t i = 0; i < set->count; i++) {
-        int r = set->groups[i].made ? kill_group(&set->groups[i], deadline) : 0;
+        int r = set->groups[i].made ? kill_group(&set->groups[i], cgroup_keeper(set), deadline) : 0;
 
         if (first == 0)
             first = r;
@@ -214,7 +214,7 @@ int cgroup_processes(const struct cgroup_set *set, pid_t **ret_pids, size_t *ret
 {
     const struct cgroup_group *group = whole_group(set);
     struct list list = { 0 };
-    struct sweep sweep = { .list = &list };
+    struct sweep sweep = { .list = &list, .keeper = cgroup_keeper(set) };
     int r = group != NULL ? sweep_group(group, &sweep) : -ENOENT;
 
     if (list.failed)
@@ -234,13 +234,13 @@ int cgroup_signal(const struct cgroup_set *set, int signal)
 {
     enum { PATIENCE_MS = 500 };
     const struct cgroup_group *group = whole_group(set);
-    struct sweep sweep = { .self = getpid(), .signal = signal };
+    struct sweep sweep = { .self = getpid(), .keeper = cgroup_keeper(set), .signal = signal };
     bool paused = cgroup_frozen(set) > 0, ours = false;
     int r;
 
     if (group == NULL)
         return -ENOENT;
-    if (signal == SIGKILL && group->v2 && cgroup_has_file(group, "cgroup.kill")) {
+    if (signal == SIGKILL && sweep.keeper == 0 && group->v2 && cgroup_has_file(group, "cgroup.kill")) {
         kill_at_once(group);
         return 0;
     }

@@ -77,20 +77,30 @@ static void memory(const struct cgroup_set *set, struct stats *stats)
     }
 }
 
+/* Without the keeper, which is no process of the container's. */
+static bool pids_file(struct stats *stats, const char *name, const char *file, uint64_t keepers)
+{
+    uint64_t number;
+
+    if (!stats_read(stats->group, file, &number) || number == UINT64_MAX)
+        return false;
+    stats_number(stats, name, number > keepers ? number - keepers : 0);
+    return true;
+}
+
 static void pids(const struct cgroup_set *set, struct stats *stats)
 {
-    uint64_t limit;
+    uint64_t keepers = cgroup_keeper(set) > 0;
 
     stats->group = cgroup_find(set, CGROUP_PIDS);
     stats_open(stats, "pids");
-    if (!stats_file(stats, "current", "pids.current") && stats->rest->known) {
+    if (!pids_file(stats, "current", "pids.current", keepers) && stats->rest->known) {
         stats_number(stats, "current", stats->rest->pids);
         stats->taken |= CGROUP_BIT(CGROUP_PIDS);
     }
     /* runc's 0 is "no limit". */
-    if (stats_read(stats->group, "pids.max", &limit) && limit != UINT64_MAX)
-        stats_number(stats, "limit", limit);
-    (void)stats_file(stats, "peak", "pids.peak");
+    (void)pids_file(stats, "limit", "pids.max", keepers);
+    (void)pids_file(stats, "peak", "pids.peak", keepers);
     stats_words_file(stats, "events", "pids.events");
     stats_close(stats);
 }

@@ -1,6 +1,7 @@
 /* The driver "systemd": the groups of a container are those of a transient unit. The helper (unit-link.c) puts itself into the
  * new scope, so that there is one before there is a container, and stays there until the container has come; if we are killed
- * meanwhile it ends too, and systemd takes the empty scope away. */
+ * meanwhile it ends too, and systemd takes the empty scope away. Where somebody waits for what the scope has counted in all, it stays
+ * until that has been read (the keeper), in a group of its own below: one with processes could not hand controllers down. */
 #include "unit.h"
 
 #include <base/util.h>
@@ -11,6 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+
+/* The keeper's, below the container's on v2. */
+#define KEEPER_GROUP "libcontainer"
 
 void cgroup_unit_free(struct cgroup_unit *unit)
 {
@@ -23,16 +28,20 @@ void cgroup_unit_free(struct cgroup_unit *unit)
     free(unit);
 }
 
-int cgroup_unit_recall(struct cgroup_set *set, const char *name, const char *description, bool user)
+int cgroup_unit_recall(
+        struct cgroup_set *set, const char *name, const char *description, bool user, pid_t keeper)
 {
-    if (!unit_name_is_valid(name) || strpbrk(description, "\n\t") != NULL)
+    if (!unit_name_is_valid(name) || strpbrk(description, "\n\t") != NULL || keeper < 0)
         return -EBADMSG;
     set->unit = calloc(1, sizeof(*set->unit));
     if (set->unit == NULL)
         return -ENOMEM;
-    *set->unit = (struct cgroup_unit){
-        .name = strdup(name), .description = strdup(description), .user = user, .asked = true, .late_pids = -1
-    };
+    *set->unit = (struct cgroup_unit){ .name = strdup(name),
+        .description = strdup(description),
+        .user = user,
+        .keeper = keeper,
+        .asked = true,
+        .late_pids = -1 };
     return set->unit->name != NULL && set->unit->description != NULL ? 0 : -ENOMEM;
 }
 
@@ -241,11 +250,29 @@ static int take_groups(struct cgroup_set *set, char *answer, const char *pointer
     return 0;
 }
 
+/* A slice is there without processes too. */
+void systemd_keep(struct cgroup_set *set)
+{
+    if (set->unit->slice != NULL)
+        set->unit->keeper = unit_link_pid(set->unit);
+}
+
+/* One process more, because the keeper is none of the container's. */
+void systemd_soften(const struct cgroup_set *set, struct config_cgroups *cgroups)
+{
+    struct config_number *pids = &cgroups->limits[LIMIT_PIDS];
+
+    if (set->unit->keeper > 0 && pids->set && pids->value >= 0 && pids->value < INT64_MAX)
+        pids->value += pids->value > 0 ? 1 : 2;
+}
+
 /* The helper is in the group too: a limit of one process would keep the container out. place() puts it right. */
-static void make_room(struct lc_config *config, struct cgroup_unit *unit)
+static void make_room(struct lc_config *config, struct cgroup_set *set)
 {
     struct config_number *pids = &config->cgroups.limits[LIMIT_PIDS];
+    struct cgroup_unit *unit = set->unit;
 
+    systemd_soften(set, &config->cgroups);
     if (unit->slice == NULL || !pids->set || pids->value < 0 || pids->value > 1)
         return;
     unit->late_pids = pids->value;
@@ -261,7 +288,7 @@ int systemd_prepare(
     struct buffer out = { 0 };
     int r = unit->link == NULL ? unit_link_open(unit, pointer, NULL, err) : 0;
 
-    make_room(config, unit);
+    make_room(config, set);
     if (r == 0)
         r = add_properties(config, set, &out, err);
     request = buffer_take_text(&out);
@@ -324,6 +351,41 @@ static int limit_pids(const struct cgroup_set *set, struct lc_error **err)
     return r;
 }
 
+/* When memory is out it shall not be the keeper that is killed. Only root may ask for that. */
+static void spare(pid_t keeper)
+{
+    CLEAN_FD int fd = -EBADF;
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)keeper);
+    fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)cgroup_write_text(fd, "-1000");
+}
+
+static int step_aside(const struct cgroup_set *set, struct lc_error **err)
+{
+    char path[PATH_MAX], number[24];
+    int r = 0;
+
+    spare(set->unit->keeper);
+    (void)snprintf(number, sizeof(number), "%d", (int)set->unit->keeper);
+    for (size_t i = 0; r == 0 && i < set->count; i++) {
+        struct group_dir dir = { .fd = -EBADF, .path = path, .err = err };
+
+        if (!set->groups[i].v2)
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/" KEEPER_GROUP, set->groups[i].path);
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return group_fail(&dir, "", errno, "mkdir", NULL);
+        dir.fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        r = dir.fd < 0 ? group_fail(&dir, "", errno, "open", NULL)
+                       : group_write(&dir, "cgroup.procs", number, NULL);
+        fd_close(&dir.fd);
+    }
+    return r;
+}
+
 int systemd_place(const struct cgroup_set *set, pid_t pid, bool placed, struct lc_error **err)
 {
     struct cgroup_unit *unit = set->unit;
@@ -335,7 +397,10 @@ int systemd_place(const struct cgroup_set *set, pid_t pid, bool placed, struct l
 
     if (r == 0 && unit->late_pids >= 0)
         r = limit_pids(set, err);
-    unit_link_close(unit);
+    if (r == 0 && begins && unit->keeper > 0)
+        r = step_aside(set, err);
+    else
+        unit_link_close(unit);
     return r < 0 ? r : needed && (unit->tracked || unit->user);
 }
 

@@ -163,6 +163,11 @@ void unit_link_close(struct cgroup_unit *unit)
     unit->link = NULL;
 }
 
+pid_t unit_link_pid(const struct cgroup_unit *unit)
+{
+    return unit->link != NULL ? unit->link->pid : 0;
+}
+
 static int start_helper(struct cgroup_unit *unit, const char *pointer, struct lc_error **err)
 {
     struct unit_link *link;

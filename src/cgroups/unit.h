@@ -35,5 +35,7 @@ int unit_link_open(struct cgroup_unit *unit, const char *pointer, char **ret_roo
 int unit_link_ask(struct cgroup_unit *unit, const char *request, const char *pointer, char **ret_answer,
         struct lc_error **err);
 void unit_link_close(struct cgroup_unit *unit);
+/* The helper's, 0: none runs. */
+pid_t unit_link_pid(const struct cgroup_unit *unit);
 
 #endif

@@ -405,6 +405,7 @@ int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroup
     for (size_t i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
         update.fds[i] = -EBADF;
     update.wanted.changes = true;
+    cgroup_driver_soften(set, &update.wanted);
     r = check_limits(&update);
     if (r == 0)
         r = check_usage(&update);

@@ -254,16 +254,6 @@ int lc_process_guard(struct lc_process *process, struct lc_error **err)
             process->joined || process->bare ? NULL : &process->container, err);
 }
 
-/* systemd removes a unit that is empty, and its numbers go with it: whoever is first has them. */
-static void hurry(struct lc_process *process)
-{
-    struct container *container = &process->container;
-
-    if (container->record.groups.unit != NULL && container->wants_final && !process->joined &&
-            (container->record.namespaces & NAMESPACE_BIT(NAMESPACE_PID)) != 0)
-        container->final = final_json(container, process->status, &process->usage);
-}
-
 int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
 {
     int r;
@@ -276,7 +266,6 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
     if (r < 0)
         return error_raise(
                 err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
-    hurry(process);
     guard_end(&process->session.guard);
     process->waited = true;
     *ret_status = process->status;

@@ -31,7 +31,8 @@ static void format_groups(struct buffer *out, const struct cgroup_set *set)
     buffer_json_string(out, set->unit->name);
     buffer_text(out, ", \"description\": ");
     buffer_json_string(out, set->unit->description);
-    buffer_printf(out, ", \"user\": %s},\n", set->unit->user ? "true" : "false");
+    buffer_printf(out, ", \"user\": %s, \"keeper\": %d},\n", set->unit->user ? "true" : "false",
+            (int)set->unit->keeper);
 }
 
 static void format_string(struct buffer *out, const char *name, const char *value)
@@ -196,13 +197,14 @@ static int parse_unit(const json_t *unit, struct cgroup_set *set)
 {
     const char *name = json_string_value(json_object_get(unit, "name"));
     const char *description = json_string_value(json_object_get(unit, "description"));
-    const json_t *user = json_object_get(unit, "user");
+    const json_t *user = json_object_get(unit, "user"), *keeper = json_object_get(unit, "keeper");
 
     if (unit == NULL)
         return 0;
     if (name == NULL || description == NULL || !json_is_boolean(user))
         return -EBADMSG;
-    return cgroup_unit_recall(set, name, description, json_is_true(user) || geteuid() != 0);
+    return cgroup_unit_recall(
+            set, name, description, json_is_true(user) || geteuid() != 0, (pid_t)json_integer_value(keeper));
 }
 
 static int parse_links(const json_t *list, struct record *record)

@@ -407,6 +407,97 @@ def part_nsinit():
     equal("  check leaves no unit", loaded("nsinit-*"), [])
 
 
+HOG = "exec dd if=/dev/zero of=/dev/null bs=64M count=1"
+
+
+def whole_word(what, final, killed):
+    """The last word of a container that has had a limit of 32 MiB: nothing that this layout counts is missing."""
+    memory = final.get("memory", {})
+    check(f"{what}: memory", memory.get("limit") == 32 * MIB and 0 < (memory.get("peak") or 0) <= 32 * MIB, final)
+    equal(f"{what}: oom_kill", memory.get("events", {}).get("oom_kill"), killed)
+    check(f"{what}: processor", all(isinstance(value, int) for value in final.get("cpu", {}).values()), final)
+    check(f"{what}: io", all(isinstance(value, int) for value in final.get("io", {}).values()), final)
+
+
+def final_of(name, command, **resources):
+    """Of a container that somebody waits for."""
+    box = Box(name, command, resources={"memory": {"limit": 32 * MIB}, **resources})
+    done = box.ns("run", "--keep", "--bundle", box.dir, box.id)
+    final = box.state().get("final", {})
+    check(f"{name}: no unit is left", until(lambda: not loaded(box.unit), 10), loaded(box.unit))
+    equal(f"{name}: delete", ((deleted := box.delete()).returncode, deleted.stderr), (0, ""))
+    gone(box, name)
+    return done, final
+
+
+def part_final():
+    """systemd takes an empty unit away at once: where somebody waits, the last word is read before."""
+    for i in range(3):
+        done, final = final_of(f"hog{i}", HOG)
+        check("a hog dies, and that is said", done.returncode == 137 and "out of memory: the kernel killed 1 process" in done.stderr, done)
+        whole_word(f"hog {i}", final, 1)
+        done, final = final_of(f"short{i}", "true")
+        equal("a short life", (done.returncode, done.stderr), (0, ""))
+        whole_word(f"short {i}", final, 0)
+    print("      |", json.dumps(final))
+    check("pids: the container's own only", final["pids"]["peak"] in (None, 1), final)
+    done, final = final_of("full", "for i in 1 2 3 4; do sleep 5 & done; wait", pids={"limit": 3})
+    check("pids: it has as many as it was given", "fork" in done.stderr and final.get("pids", {}).get("peak") in (None, 3), done, final)
+    done, final = final_of("one", "exec true", pids={"limit": 1})
+    equal("pids: one is one", (done.returncode, done.stderr), (0, ""))
+    final_alive()
+    final_nsinit()
+
+
+def final_alive():
+    """The keeper is none of the container's processes, and goes with whom it works for."""
+    box = Box("kept", "while :; do sleep 1; done", resources={"memory": {"limit": 32 * MIB}, "pids": {"limit": 9}})
+    process = subprocess.Popen([NSRUN, "--systemd-cgroup", "run", "--keep", "--bundle", box.dir, box.id], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    check("it runs", until(lambda: box.state().get("status") == "running", 60), box.state())
+    equal("one helper", len(helpers()), 1)
+    inside = (box.path("pids") / "cgroup.procs").read_text().split() if V2 else []
+    check("it is in no group of the container's with controllers to hand down", not set(inside) & set(helpers()), inside)
+    done = box.ns("ps", "-f", "json", box.id)
+    check("ps does not show it", not set(map(str, json.loads(done.stdout))) & set(helpers()), done)
+    stats = json.loads(box.ns("events", "--stats", box.id).stdout)["data"]["pids"]
+    check("stats do not count it", stats["limit"] == 9 and stats["current"] <= 2, stats)
+    done = box.ns("update", "--pids-limit", "11", box.id)
+    equal("update", (done.returncode, done.stderr), (0, ""))
+    equal("  has the new limit", json.loads(box.ns("events", "--stats", box.id).stdout)["data"]["pids"]["limit"], 11)
+    equal("pause and resume", (box.ns("pause", box.id).returncode, box.ns("resume", box.id).returncode), (0, 0))
+    equal("kill --all", (done := box.ns("kill", "--all", box.id, "KILL")).returncode, 0)
+    equal("it has ended", process.wait(60), 137)
+    whole_word("killed with all", box.state().get("final", {}), 0)
+    box.delete()
+    gone(box, "killed with all")
+    process = subprocess.Popen([NSRUN, "--systemd-cgroup", "run", "--keep", "--bundle", box.dir, box.id], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    check("it runs again", until(lambda: box.state().get("status") == "running", 60), box.state())
+    process.kill()
+    process.wait()
+    check("the keeper goes with nsrun", until(lambda: not helpers(), 10), helpers())
+    equal("delete --force", ((done := box.delete()).returncode, done.stderr), (0, ""))
+    gone(box, "a killed nsrun")
+
+
+def final_nsinit():
+    box = pathlib.Path("/tmp/nsinit-final")
+    box.mkdir(exist_ok=True)
+    keys = {"namespaces": ["NEWNS", "NEWUTS", "NEWIPC", "NEWPID", "NEWNET"], "environment": ["PATH=/bin"],
+            "cgroups": {"driver": "systemd", "name": "final", "memory": 32 * MIB, "pids_limit": 30}}
+    others = ["sh", "-c", "sleep 1000 >/dev/null 2>&1 & sleep 1000 >/dev/null 2>&1 &"]
+    for i in range(3):
+        if i == 2:
+            keys["namespaces"].remove("NEWPID")  # who is left is killed first, and the keeper is not
+        (box / "container.json").write_text(json.dumps(keys))
+        for command, killed in ((HOG.split()[1:], 1), (["true"], 0), (others, 0)):
+            done = run(NSINIT, "--root", box, "exec", "--stats", *command, cwd=ROOTFS)
+            equal(f"nsinit exec --stats {command[0]}", done.returncode, 137 if killed else 0)
+            whole_word(f"nsinit {command[0]} {i}", json.loads(done.stderr[done.stderr.index("{"):]), killed)
+            equal("  no unit is left", loaded("nsinit-final.scope"), [])
+
+
 def part_user():
     """A user with linger, from outside of his session: only systemd may move his processes."""
     run("useradd", "-m", "-u", str(USER), "-s", "/bin/sh", "lcuser")
@@ -479,8 +570,10 @@ def user_nsinit():
     command = [NSINIT, "--root", box, "exec"]
     done = run(*command, "sh", "-c", "cat /proc/self/cgroup", **options)
     check("nsinit of a user", "/user.slice/nsinit-mine.scope" in done.stdout and done.returncode == 0, done.stdout, done.stderr)
-    done = run(*command, "dd", "if=/dev/zero", "of=/dev/null", "bs=96M", "count=1", **options)
+    done = run(*command, "--stats", "dd", "if=/dev/zero", "of=/dev/null", "bs=96M", "count=1", **options)
     equal("  a hog dies", done.returncode, 137)
+    final = json.loads(done.stderr[done.stderr.index("{"):])
+    check("  and the last word says so", final["memory"]["events"]["oom_kill"] == 1 and final["memory"]["peak"] <= 48 * MIB, final)
     equal("  no unit is left", show("nsinit-mine.scope", "ActiveState", user=True).get("ActiveState"), "inactive")
 
 

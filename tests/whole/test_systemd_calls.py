@@ -130,6 +130,30 @@ def test_update(bundle, fake):
     assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
 
 
+def test_keeper(bundle, fake):
+    """Who waits for the last word keeps the unit until it has been read; nobody else does."""
+    bundle.linux["resources"]["pids"] = {"limit": 50}
+    running = systemd_bundle(bundle).launch("run", "--keep", globals_=["--systemd-cgroup"], env={**os.environ, **fake.env})
+    bundle.wait_status("running")
+    [keeper] = helpers()
+    [start] = fake.calls("StartTransientUnit")
+    assert properties(start)["TasksMax"] == 51
+    path = group(bundle, "pids")
+    with open(path + "/pids.max", encoding="ascii") as file:
+        assert file.read() == "51\n"
+    assert json.loads(bundle.ok("events", "--stats", bundle.name).out)["data"]["pids"]["limit"] == 50
+    assert int(keeper) not in json.loads(bundle.ok("ps", "--format", "json", bundle.name).out)
+    result = ns(bundle, fake, "update", "--pids-limit", "60", bundle.name)
+    assert result.status == 0, result
+    assert fake.calls("SetUnitProperties") == [["SetUnitProperties", UNIT, True, [["TasksMax", 61]]]]
+    bundle.ok("kill", "--all", bundle.name, "KILL")
+    assert running.wait(30).status == 137
+    assert not helpers()
+    final = bundle.state()["final"]
+    assert final["memory"]["peak"] > 0 and final["memory"]["events"]["oom_kill"] == 0, final
+    assert ns(bundle, fake, "delete", bundle.name).status == 0
+
+
 def group(bundle, controller):
     with open(f"/proc/{bundle.pid()}/cgroup", encoding="ascii") as file:
         for line in file:

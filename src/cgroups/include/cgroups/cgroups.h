@@ -49,6 +49,7 @@ struct cgroup_unit {
     char *name;        /* "nsrun-web.scope" */
     char *description; /* with a random number in it: by that we know it again as ours */
     bool user;         /* of the user's own instance */
+    pid_t keeper; /* a process of ours that stays in it until the last word has been read (cgroup_keep); 0: none */
     /* Not recorded from here on. */
     char *slice;       /* NULL: the unit is a slice */
     bool asked;        /* systemd was asked for it, so it may be there */
@@ -77,6 +78,12 @@ struct cgroup_set {
  * removed); a frozen one is refused (EBUSY). */
 int cgroup_plan(const struct lc_config *config, const char *fallback_name, struct cgroup_set *ret_set,
         struct lc_error **err);
+
+/* After cgroup_plan: what the groups have counted is wanted when the last process has ended, and this process will be there to read it.
+ * systemd takes an empty scope away at once, so its helper stays in there until cgroup_end(). It is no process of the container's. */
+void cgroup_keep(struct cgroup_set *set);
+/* That process of ours, 0: there is none. */
+pid_t cgroup_keeper(const struct cgroup_set *set);
 
 /* Makes the directories (parents too, marked with a trusted.* xattr so that the last user removes them) and
  * writes every limit and device rule. cgroup_make_v2 is called before the process exists and returns in *ret_fd a
@@ -199,7 +206,8 @@ int cgroup_processes(const struct cgroup_set *set, pid_t **ret_pids, size_t *ret
 void cgroup_set_done(struct cgroup_set *set);
 
 /* What a record says of systemd's unit. */
-int cgroup_unit_recall(struct cgroup_set *set, const char *name, const char *description, bool user);
+int cgroup_unit_recall(
+        struct cgroup_set *set, const char *name, const char *description, bool user, pid_t keeper);
 /* Was the library built with the driver "systemd"? */
 bool cgroup_has_systemd(void);
 
