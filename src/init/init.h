@@ -38,6 +38,7 @@ struct init {
     const struct wire_op *filter; /* SECCOMP, to be loaded by EXEC */
     int output;                   /* of a hook that failed, rides along with ERROR; -1: none */
     int *slots;
+    bool *uncopied;              /* of each slot: O_PATH of a source that is still to be copied */
     struct wire_message failure; /* filled by init_fail */
 };
 

@@ -68,6 +68,7 @@ static init_step *const steps[WIRE_OP_MAX_] = {
 };
 
 static int slots[INIT_SLOTS];
+static bool uncopied[INIT_SLOTS];
 
 int init_fail(struct init *init, const char *syscall, const char *object, int result)
 {
@@ -144,6 +145,7 @@ static int load_plan(struct init *init)
     init->blob = blob;
     init->plan = blob;
     init->slots = slots;
+    init->uncopied = uncopied;
     for (uint32_t i = 0; i < init->plan->n_slots; i++)
         slots[i] = i < init->plan->n_given ? (int)(WIRE_FD_FIRST + i) : -1;
     return 0;

@@ -293,6 +293,21 @@ static int check_bind(struct init *init, const struct bind_request *request, con
     return 0;
 }
 
+static int copy_source(struct init *init, const struct wire_op *op, struct bind_request *request)
+{
+    int tree;
+
+    if (!init->uncopied[op->slot])
+        return 0;
+    tree = init_source(init, request->source, "", (request->flags & WIRE_MOUNT_RECURSIVE) != 0);
+    if (tree < 0)
+        return init_fail(init, "open_tree", init_text(init, op, 1), tree);
+    (void)close(request->source);
+    init->uncopied[op->slot] = false;
+    init->slots[op->slot] = request->source = tree;
+    return 0;
+}
+
 int step_bind(struct init *init, const struct wire_op *op)
 {
     struct bind_request request = { .source = init->slots[op->slot],
@@ -304,6 +319,9 @@ int step_bind(struct init *init, const struct wire_op *op)
     struct stat st;
     int r;
 
+    r = copy_source(init, op, &request);
+    if (r < 0)
+        return r;
     if (fstat(request.source, &st) < 0)
         return init_fail(init, "fstat", request.destination, -errno);
     request.target = S_ISDIR(st.st_mode) && (request.flags & WIRE_MOUNT_FROM_PROC) == 0

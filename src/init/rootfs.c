@@ -1,6 +1,7 @@
 #include "init.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef AT_RECURSIVE
@@ -20,10 +21,35 @@ int init_source(struct init *init, int at, const char *path, bool recursive)
     return fd < 0 ? -errno : fd;
 }
 
+/* The container's root will lie on it: a copy of all that is below is taken before. */
+static bool is_host_root(const struct init *init, int fd)
+{
+    struct stat root, st;
+
+    return fstat(init->host_root, &root) < 0 || fstat(fd, &st) < 0 ||
+           (root.st_dev == st.st_dev && root.st_ino == st.st_ino);
+}
+
+/* mountinfo lists mounts by their age, and config.json's are to be found in its order. */
+static int open_source(struct init *init, const struct wire_op *op)
+{
+    const char *path = init_text(init, op, 0);
+    bool recursive = op->number[0] != 0, *uncopied = &init->uncopied[op->number[1]];
+    int fd = op->number[2] != 0 && !init->old_mounts ? sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLOEXEC)
+                                                     : -ENOSYS;
+
+    *uncopied = fd >= 0 && !(recursive && is_host_root(init, fd));
+    if (fd == -ENOSYS || (fd >= 0 && !*uncopied)) {
+        init_close(&fd);
+        fd = init_source(init, AT_FDCWD, path, recursive);
+    }
+    return fd;
+}
+
 int step_source(struct init *init, const struct wire_op *op)
 {
     const char *path = init_text(init, op, 0);
-    int fd = init_source(init, AT_FDCWD, path, op->number[0] != 0);
+    int fd = open_source(init, op);
 
     if (fd < 0) {
         init_diagnose_path(init, AT_FDCWD, path, -fd);

@@ -56,7 +56,8 @@ static bool must_bind(const struct plan_request *request, const struct default_m
     return (config->namespaces & NAMESPACE_BIT(mount->needs)) == 0;
 }
 
-int16_t plan_source(const struct plan_request *request, const char *path, bool recursive, const char *pointer)
+struct wire_op *plan_source_op(
+        const struct plan_request *request, const char *path, bool recursive, const char *pointer)
 {
     struct wire_op *op = plan_add(request->plan, WIRE_OP_SOURCE, pointer);
     uint32_t slot = plan_slot(request->plan);
@@ -64,7 +65,12 @@ int16_t plan_source(const struct plan_request *request, const char *path, bool r
     op->text[0] = plan_text(request->plan, path);
     op->number[0] = recursive;
     op->number[1] = slot;
-    return (int16_t)slot;
+    return op;
+}
+
+int16_t plan_source(const struct plan_request *request, const char *path, bool recursive, const char *pointer)
+{
+    return (int16_t)plan_source_op(request, path, recursive, pointer)->number[1];
 }
 
 /* What the host itself does not have (/dev/mqueue, as a rule) the container does without. */

@@ -195,6 +195,16 @@ static bool clean_paths(struct plan_request *request)
     return true;
 }
 
+/* Opened before anything is mounted, copied in its turn. */
+static int16_t add_source(
+        const struct plan_request *request, const struct config_mount *mount, const char *path)
+{
+    struct wire_op *op = plan_source_op(request, path, mount->recursive_bind, mount->pointer);
+
+    op->number[2] = 1;
+    return (int16_t)op->number[1];
+}
+
 int plan_sources_oci(struct plan_request *request, struct lc_error **err)
 {
     const struct lc_config *config = request->config;
@@ -221,9 +231,8 @@ int plan_sources_oci(struct plan_request *request, struct lc_error **err)
         if (!is_bind(mount) || mount->remount || sources->mounts[i] >= 0)
             continue;
         path = source_path(request, mount);
-        sources->mounts[i] = plan_hands_trees(request)
-                                     ? plan_hand_mount(request, mount, path)
-                                     : plan_source(request, path, mount->recursive_bind, mount->pointer);
+        sources->mounts[i] = plan_hands_trees(request) ? plan_hand_mount(request, mount, path)
+                                                       : add_source(request, mount, path);
     }
     if (request->options->console != NULL)
         sources->console_tree = plan_source(request, request->options->console, false, "");

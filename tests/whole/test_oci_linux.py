@@ -97,6 +97,26 @@ def test_mounts_of_the_host_below_the_root_stay(inheriting, work):
         subprocess.run(["umount", path], check=True, timeout=10)
 
 
+def test_mountinfo_has_the_order_of_the_list(bundle):
+    """The kernel lists mounts by their age since Linux 6.8, so that nothing may be copied before its turn."""
+    points = ["/m/0", "/m/1", "/m/2", "/m/3", "/m/4"]
+    for i, point in enumerate(points):
+        if i % 2 == 0:
+            mount(bundle, point)
+        else:
+            mount(bundle, point, "rbind" if i == 1 else "bind", kind="none", source="/etc")
+    found = [one.point for one in proc.mount_list(bundle.out("cat /proc/self/mountinfo"))]
+    assert [point for point in found if point in points] == points
+
+
+def test_recursive_bind_of_the_hosts_root(bundle):
+    """It is copied before the container's root lies on it."""
+    mount(bundle, "/host", "rbind", "ro", kind="none", source="/")
+    assert bundle.out("cat /host/etc/hostname; ls /host/proc/self/mountinfo").split()[0] == os.uname().nodename
+    mount(bundle, "/flat", "bind", kind="none", source="/")
+    assert bundle.out("ls -a /flat/proc").split() == [".", ".."]
+
+
 @pytest.mark.parametrize("moment", ["mounts", "program"])
 def test_mount_namespace_of_the_host_and_a_failed_create(inheriting, moment):
     if moment == "mounts":

@@ -211,6 +211,8 @@ const struct config_mount *plan_mount_above(const struct plan_request *request, 
 /* mount(2) flags of attributes. */
 uint64_t plan_attr_flags(uint64_t attr);
 const char *plan_labelled(const struct plan_request *request, const char *data);
+struct wire_op *plan_source_op(
+        const struct plan_request *request, const char *path, bool recursive, const char *pointer);
 int16_t plan_source(
         const struct plan_request *request, const char *path, bool recursive, const char *pointer);
 /* "/dev/fuse" alone means: the same numbers as on this host. */

@@ -95,9 +95,9 @@ int wire_receive_all(
     X(HOSTNAME, "hostname")         /* text0 */                                                              \
     X(DOMAINNAME, "domainname")     /* text0 */                                                              \
     X(PROPAGATION, "propagation")   /* number0 MS_*: of the whole private mount tree */                      \
-    X(SOURCE, "source")             /* text0 host path; number0 recursive; number1 slot to fill */           \
+    X(SOURCE, "source")             /* text0 host path; number0 recursive; number1 slot to fill; number2: BIND copies */ \
     X(TREE, "tree")                 /* text0 host path; wait for TREE; number0 recursive; number1 slot to fill; number2: say TREE first */ \
-    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1; number0: MS_* it gets in the end */ \
+    X(ROOTFS, "rootfs")             /* text0 host path; slot: its tree, or -1; number0: MS_* it gets in the end; number1: it stays there */ \
     X(MOUNT, "mount")               /* text0 type, 1 source, 2 destination, 3 data; number0 MS_*, 1 WIRE_MOUNT_*; of a remount \
                                        number0 also << 32 what is cleared, 2 attributes set, 3 cleared */    \
     X(BIND, "bind")                 /* text2 destination; number0 set, 1 clear, 2 flags, 3 propagation; slot */ \
