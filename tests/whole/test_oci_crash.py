@@ -70,10 +70,12 @@ def everywhere(machine, kill_at, prepare, command, check=lambda place: None, fir
 
 
 def status_is(bundle, allowed):
+    def status():
+        return bundle.status() if bundle("state", bundle.name).status == 0 else None
+
     def check(place):
-        result = bundle("state", bundle.name)
-        status = bundle.status() if result.status == 0 else None
-        assert status in allowed, f"killed {place}: {status}"
+        # Not at once: the child of a killed create dies after it, and until then holds the lock that says "creating".
+        assert becomes_true(lambda: status() in allowed, timeout=1), f"killed {place}: {status()}"
     return check
 
 
