@@ -4,8 +4,9 @@
 #   tests/vm/run-in-vm.sh [BUILD] [MACHINE...]   BUILD: a meson build directory of this repository; default: build
 #
 # A MACHINE is a row of the table below; default: all. VM_SUITE=whole: all of tests/whole in the machines that run pytest, instead
-# of what depends on the layout. VM_RUN names the vm-run program, VM_RUN_CACHE where it keeps kernels, VM_KERNEL the kernel
-# where a row has none of its own, VM_TIMEOUT seconds for a machine. The status is 0 when every machine said so.
+# of what depends on the layout; VM_WORKERS=3: three runs of pytest beside each other; VM_STRESS and VM_PATIENCE: the tests'
+# LC_STRESS and LC_PATIENCE. VM_RUN names the vm-run program, VM_RUN_CACHE where it keeps kernels, VM_KERNEL the kernel where a row
+# has none of its own, VM_TIMEOUT seconds for a machine. The status is 0 when every machine said so.
 set -u
 here=$(dirname "$(realpath "$0")")
 build=$(realpath "${1:-$here/../../build}")
@@ -37,7 +38,10 @@ vm() { # layout, kernel, more options of vm-run, --, command
     "$vm_run" --timeout "${VM_TIMEOUT:-3500}" --cgroup "$layout" --kernel "$kernel" --share "$build" --share "$top" "$@"
 }
 guest() { vm "$1" "$2" "${more[@]}" -e UNITS="$units" -- bash "$here/guest.sh" "$nsinit" "${@:3}"; }
-whole() { vm "$1" "$2" --disk 3G -e VM_RUN_CACHE="$VM_RUN_CACHE" -- bash "$here/whole.sh" "$build" "${layout_tests[@]}"; }
+whole() {
+    vm "$1" "$2" --mem 3072 --disk 3G -e VM_RUN_CACHE="$VM_RUN_CACHE" -e VM_WORKERS -e LC_PATIENCE="${VM_PATIENCE:-}" \
+        -e LC_STRESS="${VM_STRESS:-}" -- bash "$here/whole.sh" "$build" "${layout_tests[@]}"
+}
 smoke() { layout_tests=("$top"/tests/whole/test_{cgroups,limit_keys}.py -m "not slow"); whole "$@"; }
 systemd() { vm "$1" "$2" --systemd -- /usr/bin/python3 "$here/systemd.py" "$build"; }
 place() { vm "$1" "$2" -- /usr/bin/python3 "$top/bench/place.py" --build "$build" --rounds 20; }
