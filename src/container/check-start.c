@@ -168,13 +168,9 @@ static void run(void *data)
         .rows = check->options.rows,
         .columns = check->options.columns,
         .flags = LC_DIE_WITH_CALLER };
-    struct session session = { .log = &check->log,
-        .socket = -EBADF,
-        .console = -EBADF,
-        .pid = -1,
-        .pidfd = -EBADF,
-        .spawn = { .pidfd = -EBADF } };
+    struct session session;
 
+    session_init(&session, &check->log);
     if (rehearsal->cover && cover_rootfs(&check->container) < 0) {
         check->not_rehearsed = "mount points are missing in the rootfs, which the first start makes";
         return;
