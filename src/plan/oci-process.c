@@ -173,9 +173,7 @@ static void add_capabilities(const struct plan_request *request, bool reserve)
     op->number[0] = oci->capabilities[CAPS_PERMITTED];
     op->number[1] = oci->capabilities[CAPS_EFFECTIVE];
     op->number[2] = oci->capabilities[CAPS_INHERITABLE];
-    /* The kernel has no ambient capability that is not both others; engines and older templates list such all the same. */
-    op->number[3] = oci->capabilities[CAPS_AMBIENT] & oci->capabilities[CAPS_PERMITTED] &
-                    oci->capabilities[CAPS_INHERITABLE];
+    op->number[3] = oci->capabilities[CAPS_AMBIENT];
 }
 
 static void add_filter(const struct plan_request *request, bool last)

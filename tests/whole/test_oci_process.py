@@ -105,6 +105,19 @@ def test_five_sets(bundle):
     assert found["ambient"] == 0
 
 
+def test_what_the_sets_do_not_allow_each_other(bundle):
+    """config.json: what cannot be granted is a warning, and no failure."""
+    bundle.process["capabilities"] = {"bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"],
+                                      "effective": ["CAP_KILL", "CAP_CHOWN"], "ambient": ["CAP_KILL"]}
+    bundle.process["args"] = ["cat", "/proc/self/status"]
+    result = bundle.run()
+    assert result.status == 0, result
+    assert "CAP_CHOWN cannot be granted (/process/capabilities/effective)" in result.err, result
+    assert "CAP_KILL cannot be granted (/process/capabilities/ambient)" in result.err, result
+    found = sets(result.out)
+    assert found["effective"] == found["permitted"] == bits(["CAP_KILL"]) and found["ambient"] == 0
+
+
 def test_no_inheritable_by_itself(bundle):
     bundle.process["capabilities"] = {kind: ["CAP_KILL"] for kind in ("bounding", "permitted", "effective")}
     assert inside(bundle)["inheritable"] == 0
