@@ -155,6 +155,22 @@ static int give_process(struct joining *joining, struct lc_process **ret, struct
     return 0;
 }
 
+/* What came with the call stands in no file. */
+static bool is_given(const struct lc_exec_options *options, const char *pointer)
+{
+    const struct {
+        const char *pointer;
+        bool given;
+    } rows[] = { { "/process/args", true }, { "/process/cwd", options->cwd != NULL },
+        { "/process/user", options->user != NULL }, { "/process/apparmorProfile", options->apparmor != NULL },
+        { "/process/selinuxLabel", options->process_label != NULL } };
+
+    for (size_t i = 0; pointer != NULL && options->process == NULL && i < ARRAY_SIZE(rows); i++)
+        if (strncmp(pointer, rows[i].pointer, strlen(rows[i].pointer)) == 0)
+            return rows[i].given;
+    return false;
+}
+
 int lc_container_exec(struct lc_runtime *runtime, const char *id, const struct lc_exec_options *options,
         struct lc_process **ret, struct lc_error **err)
 {
@@ -170,7 +186,8 @@ int lc_container_exec(struct lc_runtime *runtime, const char *id, const struct l
         return r;
     session_init(&joining.session, &runtime->log);
     r = join(&joining, runtime, err);
-    if (r < 0 && joining.config != NULL && err != NULL)
+    if (r < 0 && joining.config != NULL && err != NULL &&
+            !is_given(&joining.options, error_site(*err)->pointer))
         oci_locate(&joining.container, joining.config, *err);
     if (r == 0 && ret != NULL)
         r = give_process(&joining, ret, err);

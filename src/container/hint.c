@@ -86,6 +86,8 @@ void hint_add(struct lc_error *err, const struct wire_message *message, const st
                                .hint = hint_clone(message->errnum, plan->ops[message->op].number[0]) });
         return;
     }
+    if (strstr(message->detail, "interpreter") != NULL) /* that says it all */
+        return;
     for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
         if (hints[i].kind == kind && hints[i].errnum == message->errnum) {
             error_add(err, &(struct error_site){ .hint = hints[i].hint });

@@ -201,7 +201,7 @@ static bool copy_home(const char *line, char *home, size_t size)
 bool init_find_home(struct init *init, uid_t uid, char *home, size_t size)
 {
     struct passwd_line entry;
-    uint32_t op = init->failure.op;
+    uint32_t op = init->failure.op, kind = init->failure.kind;
     const char *line;
     bool found = false;
 
@@ -209,6 +209,7 @@ bool init_find_home(struct init *init, uid_t uid, char *home, size_t size)
         /* Nothing that the program could not live without. */
         memset(&init->failure, 0, sizeof(init->failure));
         init->failure.op = op;
+        init->failure.kind = kind;
         return false;
     }
     while (!found && (line = next_line(&database)) != NULL)

@@ -118,6 +118,25 @@ def test_what_the_sets_do_not_allow_each_other(bundle):
     assert found["effective"] == found["permitted"] == bits(["CAP_KILL"]) and found["ambient"] == 0
 
 
+def test_places_in_messages(bundle):
+    """Only what stands in a file has a line there; and without /etc/passwd the step is called by its name too."""
+    script = os.path.join(bundle.rootfs, "bin/script")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write("#!/no/such\n")
+    os.chmod(script, 0o755)
+    os.unlink(os.path.join(bundle.rootfs, "etc/passwd"))
+    bundle.start()
+    for words, expected in ((["nofile"], "command (/process/args): not found"),
+                            (["/bin/script"], "exec: exec (/process/args): its interpreter /no/such does not exist"),
+                            (["--cwd", "/nowhere", "true"], "(/process/cwd): /nowhere does not exist")):
+        result = bundle("exec", *words[:-1], bundle.name, words[-1])
+        assert result.status == 255 and expected in result.err and "config.json" not in result.err, result
+    bundle.delete("--force")
+    bundle.process["args"] = ["/bin/script"]
+    result = bundle.refused("exec (/process/args, config.json:", "interpreter /no/such", command="run")
+    assert "looked up" not in result.err, result
+
+
 def test_no_inheritable_by_itself(bundle):
     bundle.process["capabilities"] = {kind: ["CAP_KILL"] for kind in ("bounding", "permitted", "effective")}
     assert inside(bundle)["inheritable"] == 0
