@@ -36,8 +36,10 @@ static void check_namespaces(struct reader *reader)
     if (config->n_mounts > 0 && has(config, NAMESPACE_USER))
         need(reader, "/mounts", NAMESPACE_MNT,
                 "mounts need a mount namespace: from a user namespace the host's cannot be changed");
-    if (config->readonly_fs)
-        need(reader, "/root/readonly", NAMESPACE_MNT, "a read-only root needs a mount namespace");
+    if (config->readonly_fs && has(config, NAMESPACE_USER))
+        need(reader, "/root/readonly", NAMESPACE_MNT,
+                "a read-only root needs a mount namespace: from a user namespace the host's cannot be "
+                "changed");
     if (config->n_masked_paths > 0)
         need(reader, "/linux/maskedPaths", NAMESPACE_MNT,
                 "masked paths need a mount namespace: the host's would be hidden");

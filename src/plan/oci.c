@@ -71,7 +71,7 @@ static void add_names(const struct plan_request *request)
 /* In the caller's mount namespace only what is asked for: without it, just another directory becomes "/". */
 static bool has_tree(const struct plan_request *request)
 {
-    return request->mount || request->config->n_mounts > 0;
+    return request->mount || request->config->n_mounts > 0 || request->config->readonly_fs;
 }
 
 /* A working directory that the image does not have is made, even where the root will be read-only. */
@@ -126,7 +126,7 @@ static void plan_root(const struct plan_request *request)
     const struct lc_config *config = request->config;
     struct wire_op *op;
 
-    if (request->mount && config->readonly_fs)
+    if (config->readonly_fs)
         plan_add(request->plan, WIRE_OP_ROOT_ATTRIBUTES, config->pointers->readonly_fs)->number[0] =
                 1; /* MOUNT_ATTR_RDONLY */
     if (!request->mount) {

@@ -86,6 +86,17 @@ def test_mount_namespace_of_the_host(inheriting, work):
     inheriting.delete()
 
 
+@pytest.mark.parametrize("mounts", ["mounts", "none"])
+def test_read_only_root_in_the_mount_namespace_of_the_host(inheriting, mounts):
+    """The copy is read-only; the directory itself stays as it is."""
+    inheriting.config["root"]["readonly"] = True
+    if mounts == "none":
+        inheriting.config["mounts"] = []
+    assert "Read-only file system" in inheriting.out("touch /created 2>&1 || true")
+    with open(os.path.join(inheriting.rootfs, "created"), "x", encoding="ascii"):
+        pass
+
+
 def test_mounts_of_the_host_below_the_root_stay(inheriting, work):
     """What was mounted there before is seen, and not ours to take away."""
     path = os.path.join(inheriting.rootfs, "mnt")

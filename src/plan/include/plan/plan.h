@@ -54,7 +54,7 @@ struct lc_plan {
     bool makes_network;   /* the parent makes the network namespace while the child mounts, and sends it */
     bool forks;           /* the process is a fork of the spawned child (join, or a pid namespace by path) */
     bool tells_trees;     /* the child says when it is in its mount namespace: TREE */
-    bool inherits_mounts; /* there are mounts, and no mount namespace: DESCRIPTOR_ROOT is given */
+    bool inherits_mounts; /* there is something to mount, and no mount namespace: DESCRIPTOR_ROOT is given */
     bool maps_late;   /* the user namespace is made by the child itself, after it has joined others: op MAP */
     bool hooks;       /* op HOOKS: PREPARED has to be answered */
     bool waits_start; /* op START: CREATED comes before READY */
