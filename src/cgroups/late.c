@@ -180,7 +180,8 @@ int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t cou
 int cgroup_fetch(const struct cgroup_set *set, pid_t pid)
 {
     const struct cgroup_group *group = cgroup_freezer_group(set);
-    CLEAN_FD int fd = group != NULL && !group->v2 ? cgroup_open_file(group, "cgroup.procs", O_WRONLY) : -ENOENT;
+    CLEAN_FD int fd =
+            group != NULL && !group->v2 ? cgroup_open_file(group, "cgroup.procs", O_WRONLY) : -ENOENT;
 
     return write_pids(fd, &pid, 1);
 }

@@ -183,7 +183,8 @@ int record_write(struct container *container, struct lc_error **err)
 /* The record is there before all that stands behind it: a write that large is not atomic. */
 static bool is_short(const struct record_oci *oci, off_t size)
 {
-    return (unsigned long long)size < oci->config + oci->config_length + oci->join_length + oci->filter_length;
+    return (unsigned long long)size <
+           oci->config + oci->config_length + oci->join_length + oci->filter_length;
 }
 
 /* A writer may be at it just now. */
