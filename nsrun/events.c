@@ -30,13 +30,19 @@ struct watch {
     struct lc_events *events;
 };
 
-/* As the library gives them: numbers that are larger than JSON readers take stay as they are. */
-static int print_stats(const struct watch *watch)
+/* As the library gives them: numbers that are larger than JSON readers take stay as they are. With ret_over, a container that
+ * runs no more is no failure. */
+static int print_stats(const struct watch *watch, bool *ret_over)
 {
     struct lc_error *err = NULL;
     char *text = NULL, *line = NULL;
     int r = lc_container_stats(watch->runtime, watch->id, &text, &err), status;
 
+    if (ret_over != NULL && (r == -ESRCH || r == -ENOENT)) {
+        lc_error_free(err);
+        *ret_over = true;
+        return 0;
+    }
     if (r < 0)
         return report_failure(watch->call, r, err);
     if (asprintf(&line, "{\"type\":\"stats\",\"id\":\"%s\",\"data\":%s}", watch->id, text) < 0)
@@ -77,22 +83,19 @@ static int print_events(const struct watch *watch, bool *ret_ended)
 static int follow(const struct watch *watch, long long interval)
 {
     long long due = milliseconds() + interval;
-    bool ended = false;
+    bool ended = false, over = false; /* its end may be told some time after it */
     int status = 0;
 
     while (status == 0 && !ended) {
         struct pollfd polled = { .fd = lc_events_fd(watch->events), .events = POLLIN };
         long long left = due - milliseconds();
 
-        if (poll(&polled, 1, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
+        if (poll(&polled, 1, over ? -1 : left > 0 ? (int)left : 0) < 0 && errno != EINTR)
             return report_text(watch->call, "poll: %s", strerror(errno));
         status = print_events(watch, &ended);
-        if (status == 0 && !ended && due <= milliseconds()) {
-            status = print_stats(watch);
+        if (status == 0 && !ended && !over && due <= milliseconds()) {
+            status = print_stats(watch, &over);
             due += interval;
-            /* The container may have ended under our hands. */
-            if (status != 0 && print_events(watch, &ended) == 0 && ended)
-                return 0;
         }
     }
     return status;
@@ -125,7 +128,7 @@ static int run(const struct call *call)
     status = runtime_open(call, &watch.runtime);
     if (status != 0)
         return status;
-    status = given->stats ? print_stats(&watch) : watch_container(&watch, given, interval);
+    status = given->stats ? print_stats(&watch, NULL) : watch_container(&watch, given, interval);
     lc_runtime_free(watch.runtime);
     return status;
 }
