@@ -149,15 +149,16 @@ int final_ready(const struct container *container)
     return r < 0 ? r : count == 0;
 }
 
-/* Whoever has the lock is about to change or remove it; then the next one will record. */
-static void write_record(struct container *container)
+/* Whoever has the lock is about to change or remove it; then the next one will record. But he may only begin to watch, and
+ * what its owner knows nobody else does: that waits. */
+static void write_record(struct container *container, bool waits)
 {
     struct container writer = *container;
     const struct record mine = container->record;
 
     writer.lock_fd = openat(container->state_fd, container->record_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     writer.record = (struct record){ 0 };
-    if (writer.lock_fd >= 0 && flock(writer.lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+    if (writer.lock_fd >= 0 && flock(writer.lock_fd, LOCK_EX | (waits ? 0 : LOCK_NB)) == 0 &&
             record_load(&writer, writer.lock_fd) == 0 && writer.record.init.pid == mine.init.pid &&
             writer.record.init.start == mine.init.start && writer.record.oci.final == NULL) {
         writer.record.oci.status = mine.oci.status;
@@ -183,5 +184,5 @@ void final_record(struct container *container, int status, const struct rusage *
     if (container->lock_fd >= 0)
         (void)record_write(container, NULL);
     else
-        write_record(container);
+        write_record(container, usage != NULL);
 }

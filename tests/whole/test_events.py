@@ -1,4 +1,5 @@
 """What happens to a container, as lines of JSON: nsinit events and nsrun events."""
+import fcntl
 import json
 import os
 import signal
@@ -264,6 +265,21 @@ def test_nsrun_events_of_run_when_only_run_knows_the_status(bundle, watch, work)
         events.end()
         assert events.types() == ["exit"] and events.events()[0]["data"]["status"] == 6, events.lines()
     bundle.delete()
+
+
+def test_nsrun_events_of_run_while_another_watcher_begins(bundle, watch, work):
+    """It holds the lock: run's word about the end waits for it."""
+    old = strace(os.path.join(work, "strace"), "-e", "trace=ioctl", "-e", "inject=ioctl:error=ENOTTY")
+    bundle.script("echo ready; read x; exit 6")
+    run = bundle.launch("run", stdin=subprocess.PIPE).wait_output("ready")
+    events = nsrun_watch(watch, bundle, prefix=old)
+    with open(os.path.join(bundle.state_root, bundle.name)) as record:
+        fcntl.flock(record, fcntl.LOCK_EX)
+        run.process.stdin.close()
+        time.sleep(0.3)
+    assert run.wait().status == 6
+    events.end()
+    assert events.types() == ["exit"] and events.events()[0]["data"].get("status") == 6, events.lines()
 
 
 def test_nsrun_events_of_a_stopped_container(bundle):
