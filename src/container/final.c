@@ -149,6 +149,12 @@ int final_ready(const struct container *container)
     return r < 0 ? r : count == 0;
 }
 
+/* Who came first may have known the numbers, and not how it ended. */
+static bool is_whole(const struct record_oci *oci)
+{
+    return oci->final != NULL && oci->status >= 0;
+}
+
 /* Whoever has the lock is about to change or remove it; then the next one will record. But he may only begin to watch, and
  * what its owner knows nobody else does: that waits. */
 static void write_record(struct container *container, bool waits)
@@ -160,9 +166,12 @@ static void write_record(struct container *container, bool waits)
     writer.record = (struct record){ 0 };
     if (writer.lock_fd >= 0 && flock(writer.lock_fd, LOCK_EX | (waits ? 0 : LOCK_NB)) == 0 &&
             record_load(&writer, writer.lock_fd) == 0 && writer.record.init.pid == mine.init.pid &&
-            writer.record.init.start == mine.init.start && writer.record.oci.final == NULL) {
+            writer.record.init.start == mine.init.start && !is_whole(&writer.record.oci)) {
         writer.record.oci.status = mine.oci.status;
-        writer.record.oci.final = mine.oci.final != NULL ? strdup(mine.oci.final) : NULL;
+        if (mine.oci.final != NULL) {
+            free(writer.record.oci.final);
+            writer.record.oci.final = strdup(mine.oci.final);
+        }
         (void)record_write(&writer, NULL);
     }
     record_done(&writer.record);

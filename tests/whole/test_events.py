@@ -283,6 +283,21 @@ def test_nsrun_events_of_run_while_another_watcher_begins(bundle, watch, work):
     assert events.types() == ["exit"] and events.events()[0]["data"].get("status") == 6, events.lines()
 
 
+def test_state_between_the_end_and_the_word_of_its_owner(bundle, work):
+    """Who asks in that moment writes down what he knows; how it ended only run knows."""
+    slow = strace(os.path.join(work, "strace"), "-e", "trace=waitid", "-e", "inject=waitid:delay_exit=700000")
+    bundle.script("echo ready; read x; exit 6")
+    run = bundle.launch("run", "--keep", prefix=slow, stdin=subprocess.PIPE).wait_output("ready")
+    pid = bundle.pid()
+    run.process.stdin.close()
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5, "its end")
+    assert "exitStatus" not in bundle.state()
+    assert run.wait().status == 6
+    state = bundle.state()
+    assert state["exitStatus"] == state["final"]["exitStatus"] == 6, state
+    bundle.delete()
+
+
 def test_nsrun_events_of_a_stopped_container(bundle):
     bundle.script("true").start()
     bundle.wait_status("stopped")
