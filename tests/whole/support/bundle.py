@@ -157,7 +157,11 @@ class Bundle:
         return self.state(name)["pid"]
 
     def wait_status(self, status, name=None, timeout=5):
-        wait_until(lambda: self.status(name) == status, timeout, f"status {status}")
+        def reached():
+            result = self("state", name or self.name)  # a run that has just been launched is not there yet
+            return result.status == 0 and json.loads(result.out)["status"] == status
+
+        wait_until(reached, timeout, f"status {status}")
 
     def delete(self, *arguments, name=None):
         return self.ok("delete", *arguments, name or self.name)
