@@ -11,6 +11,9 @@
 
 #define LATE_TIMEOUT_MS 1000
 
+/* No limits and no rules for devices. */
+static const struct lc_config plain = { .cgroups = { .present = true, .device_access = true } };
+
 static bool is_offered(const char *mount, const char *base, enum cgroup_controller controller)
 {
     uint32_t offered = 0;
@@ -91,7 +94,6 @@ int cgroup_missing(const struct cgroup_set *set, const struct config_cgroups *wa
 int cgroup_late_enable(
         const struct cgroup_set *set, uint32_t controllers, const struct log *log, struct lc_error **err)
 {
-    const struct lc_config plain = { .cgroups = { .present = true, .device_access = true } };
     CLEAN_FD int fd = -EBADF;
 
     /* What is handed down in systemd's slices is its own business. */
@@ -143,8 +145,6 @@ int cgroup_late_plan(struct cgroup_set *set, enum cgroup_controller controller,
 
 int cgroup_late_make(struct cgroup_set *set, const struct log *log, struct lc_error **err)
 {
-    /* No limits and no rules for devices. */
-    const struct lc_config plain = { .cgroups = { .present = true, .device_access = true } };
     struct cgroup_group *group = &set->groups[set->count - 1];
     struct cgroup_set one = { .groups = { *group }, .count = 1 };
     CLEAN_FD int fd = -EBADF;

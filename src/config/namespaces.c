@@ -116,6 +116,14 @@ static void require_one_of(struct reader *reader, const struct node *node, const
         complain_key(reader, &second, NULL, "\"%s\" and \"%s\" mean the same: give one of them", ours, oci);
 }
 
+bool maps_root(const struct config_mapping *mappings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (mappings[i].container_id == 0)
+            return true;
+    return false;
+}
+
 void finish_mapping(struct reader *reader, const struct node *node, struct config_mapping *mapping, bool bad)
 {
     const struct config_mapping *all = mapping - node->index;
@@ -157,14 +165,11 @@ static void read_mappings(
         struct reader *reader, const struct node *node, struct config_mapping **ret, size_t *ret_count)
 {
     unsigned before = reader->complaints;
-    bool has_root = false;
 
     *ret = read_items(reader, node, "an array of {container_id, host_id, size}", MAPPINGS_MAX, sizeof(**ret),
             read_mapping, ret_count);
-    for (size_t i = 0; i < *ret_count; i++)
-        has_root |= (*ret)[i].container_id == 0;
-    if (*ret_count > 0 && !has_root && reader->complaints == before)
-        complain(reader, node, "id 0 of the container must be mapped: the set-up runs as root inside");
+    if (*ret_count > 0 && !maps_root(*ret, *ret_count) && reader->complaints == before)
+        complain(reader, node, ROOT_UNMAPPED);
 }
 
 void read_uid_mappings(struct reader *reader, const struct node *node, void *target)

@@ -109,8 +109,8 @@ int identity_status(const struct identity *identity)
     char state;
     int code;
 
-    if (identity_runs(identity) || !identity_alive(identity) ||
-            read_stat(identity->pid, &state, fields) < 0 || fields[START_TIME] != identity->start)
+    if (identity->pid <= 0 || read_stat(identity->pid, &state, fields) < 0 ||
+            fields[START_TIME] != identity->start || !has_ended(state, fields))
         return -1;
     code = (int)fields[EXIT_CODE];
     if (code == 0 && (!may_know(identity->pid) || !identity_alive(identity)))

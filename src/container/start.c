@@ -7,7 +7,6 @@
 #include <oci/oci.h>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,12 +120,11 @@ int start_send(const struct container *container, const struct lc_config *config
 static void await_end(const struct container *container, bool force)
 {
     CLEAN_FD int pidfd = identity_open(&container->record.init);
-    struct pollfd gone = { .fd = pidfd, .events = POLLIN };
 
     if (pidfd >= 0 && force)
         (void)signal_process(container->record.init.pid, pidfd, SIGKILL);
     if (pidfd >= 0)
-        (void)poll(&gone, 1, END_TIMEOUT_MS);
+        (void)identity_await(&container->record.init, pidfd, &container->record.groups, END_TIMEOUT_MS);
 }
 
 static int start(struct container *container, const struct lc_config *config, struct lc_error **err)

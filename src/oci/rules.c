@@ -56,12 +56,8 @@ static void check_namespaces(struct reader *reader)
 static void need_root(
         struct reader *reader, const char *pointer, const struct config_mapping *mappings, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (mappings[i].container_id == 0)
-            return;
-    if (count > 0)
-        complain_pointer(reader, pointer, NULL,
-                "id 0 of the container must be mapped: the set-up runs as root inside");
+    if (count > 0 && !maps_root(mappings, count))
+        complain_pointer(reader, pointer, NULL, ROOT_UNMAPPED);
 }
 
 /* A new user namespace without a mapping is one that nobody can be in. */

@@ -191,6 +191,8 @@ bool is_cpu_list(const char *text); /* "0-3,5" */
 /* ---- what both formats have, each with its own names and words for the same ---- */
 #define MAPPINGS_MAX 340 /* UID_GID_MAP_MAX_EXTENTS */
 void read_mapping_size(struct reader *reader, const struct node *node, void *target); /* uint32_t */
+#define ROOT_UNMAPPED "id 0 of the container must be mapped: the set-up runs as root inside"
+bool maps_root(const struct config_mapping *mappings, size_t count);
 /* A member of an array, against those before it. One that is `bad` is compared with nothing. */
 void finish_mapping(struct reader *reader, const struct node *node, struct config_mapping *mapping, bool bad);
 /* Members of a struct config_device, and which of them there must be. */
