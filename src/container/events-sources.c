@@ -231,7 +231,9 @@ static void look_at_journal(struct lc_events *events)
     /* Another watcher has taken it along: what comes is written into a new one. */
     if (events->attached || events->ended || fstat(events->journal, &st) < 0 || st.st_nlink > 0)
         return;
-    if (events_open_journal(events, NULL) == 0)
+    /* Or its owner, who has written before: perhaps only after we had read. */
+    read_lines(events);
+    if (!events->attached && !events->ended && events_open_journal(events, NULL) == 0)
         take_living(events);
 }
 
