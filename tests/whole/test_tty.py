@@ -259,16 +259,17 @@ def test_stdin_is_something_else(tty_box, stdin, work):
 
 
 def test_join_with_a_terminal_beside_one(tty_box):
-    """Each has its own pty."""
-    with shell(tty_box) as one, shell(tty_box) as other:
+    """Each has its own pty. The one that comes first is the container's own process, so the other waits for it."""
+    with shell(tty_box) as one:
         one.expect("prompt> ")
-        other.expect("prompt> ")
-        one.type("ls /dev/pts; echo one\n")
-        other.type("echo other\n")
-        one.expect("one\r\n")
-        other.expect("other\r\n")
-        other.type("exit 2\n")
-        assert other.status() == 2
+        with shell(tty_box) as other:
+            other.expect("prompt> ")
+            one.type("ls /dev/pts; echo one\n")
+            other.type("echo other\n")
+            one.expect("one\r\n")
+            other.expect("other\r\n")
+            other.type("exit 2\n")
+            assert other.status() == 2
         one.type("exit 1\n")
         assert one.status() == 1
 
