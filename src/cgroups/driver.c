@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <base/util.h>
+#include <string.h>
 
 static const struct cgroup_driver fs = { .name = "fs", .plan = fs_plan };
 static const struct cgroup_driver systemd = { .name = "systemd",
@@ -24,11 +25,20 @@ const struct cgroup_driver *cgroup_driver_of(const struct cgroup_set *set)
     return set->unit != NULL ? &systemd : &fs;
 }
 
-void cgroup_keep(struct cgroup_set *set)
+static bool limits_memory(const struct config_cgroups *cgroups)
+{
+    bool limits = cgroups->limits[LIMIT_MEMORY].set;
+
+    for (size_t i = 0; i < cgroups->n_unified; i++)
+        limits |= strcmp(cgroups->unified[i].name, "memory.max") == 0;
+    return limits;
+}
+
+void cgroup_keep(const struct lc_config *config, bool asked, struct cgroup_set *set)
 {
     const struct cgroup_driver *driver = cgroup_driver_of(set);
 
-    if (driver->keep != NULL)
+    if (driver->keep != NULL && (asked || limits_memory(&config->cgroups)))
         driver->keep(set);
 }
 

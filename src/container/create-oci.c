@@ -347,8 +347,9 @@ static int make(struct creation *creation, struct lc_error **err)
         r = intend(creation, err);
     if (r == 0)
         r = cgroup_plan(creation->config, container->id, &container->record.groups, err);
-    if (r == 0 && creation->run && (creation->options.flags & LC_RECORD_END) != 0)
-        cgroup_keep(&container->record.groups);
+    if (r == 0 && creation->run)
+        cgroup_keep(
+                creation->config, (creation->options.flags & LC_RECORD_END) != 0, &container->record.groups);
     if (r == 0 && container->record.groups.warning != NULL)
         log_warning(container->log, "%s", container->record.groups.warning);
     if (r == 0)

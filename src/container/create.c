@@ -142,8 +142,8 @@ static int record_intent(struct container *container, const struct lc_config *co
             record->namespaces &= ~NAMESPACE_BIT(NAMESPACE_NET);
         }
     r = plan_groups(container, config, tracked, err);
-    if (r == 0 && container->wants_final)
-        cgroup_keep(&record->groups);
+    if (r == 0)
+        cgroup_keep(config, container->wants_final, &record->groups);
     if (r == 0)
         r = network_plan(config, record->links, err);
     record->n_links = config->n_networks;

@@ -447,6 +447,29 @@ def part_final():
     equal("pids: one is one", (done.returncode, done.stderr), (0, ""))
     final_alive()
     final_nsinit()
+    killed_is_said()
+
+
+def killed_is_said():
+    """Who attends a container with a limit of memory hears what it died of, also when nobody has asked for the last word."""
+    box = Box("said", HOG, resources={"memory": {"limit": 32 * MIB}})
+    unified = Box("unified", HOG, resources={"unified": {"memory.max": str(32 * MIB), "memory.swap.max": "0"}})
+    path = pathlib.Path("/tmp/nsinit-said")
+    path.mkdir(exist_ok=True)
+    (path / "container.json").write_text(json.dumps({
+        "namespaces": ["NEWNS", "NEWUTS", "NEWIPC", "NEWPID", "NEWNET"], "environment": ["PATH=/bin"],
+        "cgroups": {"driver": "systemd", "name": "said", "memory": 32 * MIB}}))
+    for i in range(4):
+        done = [(box, box.ns("run", "--bundle", box.dir, box.id))]
+        done += [(unified, unified.ns("run", "--bundle", unified.dir, unified.id))] if V2 else []
+        done += [(None, run(NSINIT, "--root", path, "exec", *HOG.split()[1:], cwd=ROOTFS))]
+        for owner, result in done:
+            what = f"{owner.id if owner else 'nsinit'} {i}"
+            equal(f"{what}: a hog dies", result.returncode, 137)
+            check(f"{what}: of memory", "out of memory: the kernel killed 1 process" in result.stderr, result.stderr)
+            if owner:
+                check(f"{what}: no unit is left", until(lambda: not loaded(owner.unit), 10), loaded(owner.unit))
+    equal("no helper is left", helpers(), [])
 
 
 def final_alive():

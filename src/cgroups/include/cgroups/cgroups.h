@@ -79,9 +79,10 @@ struct cgroup_set {
 int cgroup_plan(const struct lc_config *config, const char *fallback_name, struct cgroup_set *ret_set,
         struct lc_error **err);
 
-/* After cgroup_plan: what the groups have counted is wanted when the last process has ended, and this process will be there to read it.
- * systemd takes an empty scope away at once, so its helper stays in there until cgroup_end(). It is no process of the container's. */
-void cgroup_keep(struct cgroup_set *set);
+/* After cgroup_plan, by a process that will be there when the last one has ended, and read what the groups have counted: because that is
+ * asked for, or because a limit of memory may have been what it died of. systemd takes an empty scope away at once, so its helper stays
+ * in there until cgroup_end(). It is no process of the container's. */
+void cgroup_keep(const struct lc_config *config, bool asked, struct cgroup_set *set);
 /* That process of ours, 0: there is none. */
 pid_t cgroup_keeper(const struct cgroup_set *set);
 
