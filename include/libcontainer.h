@@ -338,7 +338,7 @@ struct lc_update_options {
     /* JSON text: an OCI linux.resources object (lc_container_update), or a "cgroups" object of container.json (lc_update); what it
      * does not name stays */
     const char *resources;
-    const char *name;                                      /* its file, for messages */
+    const char *name; /* its file, for messages; NULL: it is in none, and they name the keys alone */
     const char *l3_cache_schema, *memory_bandwidth_schema; /* for resctrl, or NULL */
 };
 /* Changes limits of a created or running container: all of them, or on failure none. Since: 0.2 */

@@ -29,6 +29,39 @@ const struct option_row limit_options[UPDATE_OPTIONS] = {
 };
 #define FIRST_LIST 10
 
+/* The option behind the key that an error names, or NULL. */
+static const char *option_of(const char *pointer)
+{
+    const char *key = pointer != NULL ? strrchr(pointer, '/') : NULL;
+
+    for (size_t i = 0; key != NULL && i < LIMITS_MAX; i++) {
+        const char *name = limit_options[i].name, *at = key + 1;
+
+        while (*at != '\0' && (*at == *name || (*at == '_' && *name == '-')))
+            at++, name++;
+        if (*at == '\0' && *name == '\0')
+            return limit_options[i].name;
+    }
+    return NULL;
+}
+
+/* What was given as an option is known by that name. */
+static int report_limits(struct lc_error *err)
+{
+    int status = err != NULL ? lc_error_status(err) : NSINIT_FAILED;
+
+    for (const struct lc_error *one = err; one != NULL; one = lc_error_next(one)) {
+        const char *option = option_of(lc_error_pointer(one));
+        char *text = lc_error_format(one);
+
+        (void)report_text("%s%s%s%s", option != NULL ? "--" : "", option != NULL ? option : "",
+                option != NULL ? ": " : "", text != NULL ? text : "out of memory");
+        free(text);
+    }
+    lc_error_free(err);
+    return status;
+}
+
 /* NULL: it is no number. */
 static json_t *value_of(size_t which, const char *text)
 {
@@ -70,7 +103,7 @@ static char *limits_text(const struct arguments *arguments)
 
 int command_update(const struct arguments *arguments)
 {
-    struct lc_update_options options = { .size = sizeof(options), .name = "options" };
+    struct lc_update_options options = { .size = sizeof(options) };
     struct lc_error *err = NULL;
     char *text = NULL;
     int r;
@@ -88,5 +121,7 @@ int command_update(const struct arguments *arguments)
     options.resources = text;
     r = lc_update(arguments->root, &options, &err);
     free(text);
-    return r < 0 ? report_and_free(err) : 0;
+    if (r < 0)
+        return arguments->resources != NULL ? report_and_free(err) : report_limits(err);
+    return 0;
 }

@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 enum kind { TEXT, NUMBER, UNSIGNED, SIZE };
 
@@ -39,6 +41,20 @@ static json_t *value_of(enum kind kind, const char *text)
     return json_integer((json_int_t)positive);
 }
 
+const char *resources_option(const char *pointer)
+{
+    char ending[64];
+
+    for (size_t i = 0; pointer != NULL && i < sizeof(limits) / sizeof(limits[0]); i++) {
+        int length = snprintf(ending, sizeof(ending), "/%s/%s", limits[i].section, limits[i].key);
+        size_t before = strlen(pointer) - (size_t)length;
+
+        if (strlen(pointer) >= (size_t)length && strcmp(pointer + before, ending) == 0)
+            return limits[i].option;
+    }
+    return NULL;
+}
+
 static int add(json_t *resources, size_t i, json_t *value)
 {
     json_t *section = json_object_get(resources, limits[i].section);
@@ -48,8 +64,14 @@ static int add(json_t *resources, size_t i, json_t *value)
     return json_object_set_new(resources, limits[i].section, json_pack("{s:o}", limits[i].key, value));
 }
 
-char *resources_text(const struct resources_given *given, const char **ret_wrong)
+char *resources_text(const struct resources_given *given, struct resources_wrong *ret_wrong)
 {
+    static const char *const expected[] = {
+        [TEXT] = "text",
+        [NUMBER] = "a whole number of 64 bits",
+        [UNSIGNED] = "a whole number from 0 to 9223372036854775807",
+        [SIZE] = "a size in bytes, or with k, m, g or t, below 8 EiB",
+    };
     json_t *resources = json_object();
     char *text;
     int r = 0;
@@ -63,7 +85,7 @@ char *resources_text(const struct resources_given *given, const char **ret_wrong
             continue;
         value = value_of(limits[i].kind, option);
         if (value == NULL)
-            *ret_wrong = limits[i].option;
+            *ret_wrong = (struct resources_wrong){ limits[i].option, option, expected[limits[i].kind] };
         r = value != NULL ? add(resources, i, value) : -1;
     }
     text = r == 0 ? json_dumps(resources, JSON_COMPACT) : NULL;

@@ -29,7 +29,14 @@ struct resources_given {
     const char *file, *kernel, *kernel_tcp, *l3_cache_schema, *memory_bandwidth_schema;
 };
 
+/* An option whose value is not what it has to be. */
+struct resources_wrong {
+    const char *option, *value, *expected;
+};
+
 /* The object as text, to be freed; NULL when out of memory or, with *ret_wrong set, at an option that is no number. */
-char *resources_text(const struct resources_given *given, const char **ret_wrong);
+char *resources_text(const struct resources_given *given, struct resources_wrong *ret_wrong);
+/* The option behind a JSON pointer that an error names, or NULL. */
+const char *resources_option(const char *pointer);
 
 #endif

@@ -27,7 +27,7 @@ static const struct option rows[] = {
 /* 0, or the exit status after a message. */
 static int read_limits(const struct call *call, const struct resources_given *given, char **ret_text)
 {
-    const char *wrong = NULL;
+    struct resources_wrong wrong = { 0 };
     int r;
 
     if (given->file != NULL) {
@@ -35,9 +35,30 @@ static int read_limits(const struct call *call, const struct resources_given *gi
         return r < 0 ? report_text(call, "open %s: %s", given->file, strerror(-r)) : 0;
     }
     *ret_text = resources_text(given, &wrong);
-    if (wrong != NULL)
-        return report_text(call, "invalid value for %s", wrong);
+    if (wrong.option != NULL)
+        return report_text(
+                call, "invalid value for %s: \"%s\" is not %s", wrong.option, wrong.value, wrong.expected);
     return *ret_text == NULL ? report_text(call, "out of memory") : 0;
+}
+
+/* What was given as an option is known by that name. */
+static int report_limits(
+        const struct call *call, const struct resources_given *given, int r, struct lc_error *err)
+{
+    int status = 1;
+
+    if (given->file != NULL || err == NULL)
+        return report_failure(call, r, err);
+    for (const struct lc_error *one = err; one != NULL; one = lc_error_next(one)) {
+        const char *option = resources_option(lc_error_pointer(one));
+        char *text = lc_error_format(one);
+
+        status = report_text(call, "%s%s%s%s", option != NULL ? "--" : "", option != NULL ? option : "",
+                option != NULL ? ": " : "", text != NULL ? text : strerror(-r));
+        free(text);
+    }
+    lc_error_free(err);
+    return status;
 }
 
 static int run(const struct call *call)
@@ -45,9 +66,7 @@ static int run(const struct call *call)
     const struct resources_given *given = call->options;
     struct lc_update_options options = {
         .size = sizeof(options),
-        .name = given->file == NULL             ? "options"
-                : strcmp(given->file, "-") == 0 ? "standard input"
-                                                : given->file,
+        .name = given->file != NULL && strcmp(given->file, "-") == 0 ? "standard input" : given->file,
         .l3_cache_schema = given->l3_cache_schema,
         .memory_bandwidth_schema = given->memory_bandwidth_schema,
     };
@@ -64,7 +83,7 @@ static int run(const struct call *call)
         options.resources = text;
         r = lc_container_update(runtime, call->arguments[0], &options, &err);
         if (r < 0)
-            status = report_failure(call, r, err);
+            status = report_limits(call, given, r, err);
     }
     lc_runtime_free(runtime);
     free(text);

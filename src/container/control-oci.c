@@ -64,8 +64,8 @@ static void warn_of_devices(struct container *container, const struct config_cgr
 static int parse_resources(struct container *container, const struct lc_update_options *options,
         struct arena *arena, struct config_cgroups *ret, struct lc_error **err)
 {
-    int r = oci_parse_resources(options->resources, strlen(options->resources),
-            options->name != NULL ? options->name : "resources", arena, ret, err);
+    int r = oci_parse_resources(
+            options->resources, strlen(options->resources), options->name, arena, ret, err);
 
     if (r == 0)
         warn_of_devices(container, ret);

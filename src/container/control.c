@@ -127,8 +127,8 @@ static int parse_limits(struct container *container, const struct lc_update_opti
         struct arena *arena, struct config_cgroups *ret, struct lc_error **err)
 {
     (void)container;
-    return config_parse_limits(options->resources, strlen(options->resources),
-            options->name != NULL ? options->name : "resources", arena, ret, err);
+    return config_parse_limits(
+            options->resources, strlen(options->resources), options->name, arena, ret, err);
 }
 
 static int no_rdt(struct container *container, const struct lc_update_options *options, bool apply,

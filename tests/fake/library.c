@@ -107,6 +107,12 @@ const char *lc_error_object(const struct lc_error *err)
     return err->object;
 }
 
+const char *lc_error_pointer(const struct lc_error *err)
+{
+    (void)err;
+    return NULL;
+}
+
 const struct lc_error *lc_error_next(const struct lc_error *err)
 {
     return err->next;
@@ -396,7 +402,7 @@ int lc_container_update(struct lc_runtime *runtime, const char *id, const struct
 {
     (void)runtime;
     record(__func__,
-            json_pack("{s:s,s:s,s:s,s:s?,s:s?}", "id", id, "resources", options->resources, "name",
+            json_pack("{s:s,s:s,s:s?,s:s?,s:s?}", "id", id, "resources", options->resources, "name",
                     options->name, "l3", options->l3_cache_schema, "mb", options->memory_bandwidth_schema));
     return outcome(__func__, err);
 }

@@ -232,7 +232,8 @@ def test_a_group_of_somebody_elses_stays_his(box, group_parent):
 
 @pytest.mark.parametrize("arguments, words", [
     ([], ["which limit"]), (["--memory", "many"], ["--memory many"]), (["--frob", "1"], ["unknown option --frob"]),
-    (["--cpu-shares", "1"], ["/cpu_shares", "options"]), (["-r", "/nowhere"], ["/nowhere"])])
+    (["--cpu-shares", "1"], ["--cpu-shares: config: (/cpu_shares): expected"]),
+    (["--cpu-quota", "1", "--cpu-period", "2"], ["--cpu-quota: ", "\nnsinit: --cpu-period: "]), (["--cpuset-cpus", "4095"], ["--cpuset-cpus: "]), (["-r", "/nowhere"], ["/nowhere"])])
 def test_update_wrong(limited, arguments, words):
     limited.start()
     result = limited.nsinit_run("update", *arguments)

@@ -306,6 +306,21 @@ def test_update(bundle):
     bundle.delete("--force")
 
 
+@pytest.mark.parametrize("given, words", [
+    (["--cpu-share", "1"], ["failed: --cpu-share: config: (/cpu/shares): expected an integer from 2"]),
+    (["--cpu-share", "1", "--pids-limit", "7", "--cpu-quota", "2"], ["failed: --cpu-share: ", "failed: --cpu-quota: "]),
+    (["--cpuset-cpus", "4095"], ["failed: --cpuset-cpus: cgroup: (/linux/resources/cpu/cpus)"]),
+])
+def test_update_names_the_option(bundle, given, words):
+    """What was given as an option is known by that name, not by its place in a file that nobody has written."""
+    bundle.start()
+    before = bundle.group_file("pids", "pids.max")
+    result = bundle("update", *given, bundle.name)
+    assert result.status == 1 and all(word in result.err for word in words) and ":1:" not in result.err, result
+    assert bundle.group_file("pids", "pids.max") == before
+    bundle.delete("--force")
+
+
 def test_update_of_devices_is_not_left_out_in_silence(bundle):
     """Engines give the container's own rules with every update; others are warned of."""
     bundle.start()
