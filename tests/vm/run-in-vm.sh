@@ -64,6 +64,8 @@ machines=(
     "no-memory       without v2 $default cgroup_disable=memory"
     "no-swap         without v1 $default swapaccount=0"
     "bench           place v2 $default"
+    "bench-v1        place v1 $default"
+    "bench-hybrid    place hybrid $default"
     "initramfs       $here/initramfs.sh $nsinit"
 )
 # Only when it is asked for: the short one that `make test` runs.
