@@ -40,7 +40,8 @@ def spied(box, tool, canary, rt):
         canary.check()
         lines = result.out.splitlines()
         assert result.status == 0 and lines[-1].startswith("watched "), result
-        assert int(lines[-1].split()[1]) >= rounds // 6, f"the spy slept: {lines[-1]} of {rounds}"
+        # How many of them it gets to see before they end is a matter of the machine's load; a few dozen tell that it looks.
+        assert int(lines[-1].split()[1]) >= min(rounds // 6, 50), f"the spy slept: {lines[-1]} of {rounds}"
         return sorted(set(lines[1:-1])), statuses
 
     return run
