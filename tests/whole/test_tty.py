@@ -145,7 +145,9 @@ def test_terminal_is_restored(tty_box, how):
             assert t.status() == 127
             assert t.settings() == t.before
         return
-    with shell(tty_box, "/bin/sh", "-c", "trap 'exit 9' TERM; echo ready; read x; exit 9") as t:
+    # A signal in the moment before `read` waits would not wake it, so who is to have one does not read.
+    wait = "while :; do sleep 0.02; done" if how == "term nsinit" else "read x; exit 9"
+    with shell(tty_box, "/bin/sh", "-c", f"trap 'exit 9' TERM; echo ready; {wait}") as t:
         t.expect("ready")
         wait_until(t.is_raw, what="raw mode")
         if how == "kill init":
