@@ -2,13 +2,15 @@
 #include "internal.h"
 
 #include <base/util.h>
+#include <lcsys/syscalls.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define DEPTH_MAX 128
 
 struct list {
     pid_t *pids;
@@ -21,6 +23,7 @@ struct sweep {
     int signal;         /* 0: only look */
     pid_t self, keeper; /* left alone */
     size_t others;      /* processes found, without these two */
+    pid_t other;        /* one of them */
     bool found_self;
 };
 
@@ -60,33 +63,84 @@ static void sweep_processes(int fd, struct sweep *sweep)
             continue;
         }
         sweep->others++;
+        sweep->other = (pid_t)pid;
         /* 0 stands for a process outside of our pid namespace, but means our process group to kill(). */
         if (sweep->signal != 0 && pid > 0)
             (void)kill((pid_t)pid, sweep->signal);
     }
 }
 
-static void sweep_tree(int fd_consumed, struct sweep *sweep, int depth)
+static int places_add(long **places, size_t *capacity, size_t depth, long place)
 {
-    struct dirent *entry;
-    DIR *directory;
+    if (depth == *capacity) {
+        size_t wider = *capacity == 0 ? 16 : *capacity * 2;
+        long *grown = realloc(*places, wider * sizeof(*grown));
 
-    sweep_processes(fd_consumed, sweep);
-    directory = fdopendir(fd_consumed);
-    if (directory == NULL) {
+        if (grown == NULL)
+            return -ENOMEM;
+        *places = grown;
+        *capacity = wider;
+    }
+    (*places)[depth] = place;
+    return 0;
+}
+
+static DIR *open_below(DIR *directory, const char *name)
+{
+    int fd = openat(dirfd(directory), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *next = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (next == NULL)
+        fd_close(&fd);
+    return next;
+}
+
+static const struct dirent *next_group(DIR *directory)
+{
+    const struct dirent *entry;
+
+    do
+        entry = readdir(directory);
+    while (entry != NULL &&
+            (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
+}
+
+/* From here down, however deep a container has nested its groups: one directory is open at a time, and remembered where to go on in
+ * those above. The kernel moves no group to another parent, so ".." is where we came from. */
+static int sweep_tree(int fd_consumed, struct sweep *sweep)
+{
+    DIR *directory = fdopendir(fd_consumed);
+    CLEAN_FREE long *places = NULL;
+    size_t depth = 0, capacity = 0;
+    int r = directory != NULL ? 0 : -ENOMEM;
+
+    if (directory == NULL)
         fd_close(&fd_consumed);
-        return;
-    }
-    while (depth < DEPTH_MAX && (entry = readdir(directory)) != NULL) {
-        int fd;
+    else
+        sweep_processes(dirfd(directory), sweep);
+    while (r == 0) {
+        const struct dirent *entry = next_group(directory);
+        DIR *next;
 
-        if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0)
-            sweep_tree(fd, sweep, depth + 1);
+        if (entry == NULL && depth == 0)
+            break;
+        next = open_below(directory, entry != NULL ? entry->d_name : "..");
+        if (next == NULL && entry != NULL)
+            continue; /* gone meanwhile */
+        if (next != NULL && entry != NULL)
+            r = places_add(&places, &capacity, depth++, telldir(directory));
+        if (next != NULL && entry != NULL)
+            sweep_processes(dirfd(next), sweep);
+        if (next != NULL && entry == NULL)
+            seekdir(next, places[--depth]);
+        r = next == NULL ? -errno : r;
+        (void)closedir(directory);
+        directory = next;
     }
-    (void)closedir(directory);
+    if (directory != NULL)
+        (void)closedir(directory);
+    return r;
 }
 
 static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
@@ -97,8 +151,7 @@ static int sweep_group(const struct cgroup_group *group, struct sweep *sweep)
     sweep->found_self = false;
     if (fd < 0)
         return -errno;
-    sweep_tree(fd, sweep, 0);
-    return 0;
+    return sweep_tree(fd, sweep);
 }
 
 /* A frozen process of v1 dies only when it is thawed. */
@@ -128,6 +181,18 @@ static void kill_at_once(const struct cgroup_group *group)
     fd_close(&dir.fd);
 }
 
+/* Until somebody who has been killed has ended; or a moment, for what is not told: that the kernel has taken him off its lists. */
+static bool await_end(pid_t pid, int64_t deadline, unsigned *step_us)
+{
+    CLEAN_FD int fd = pid > 0 ? sys_pidfd_open(pid) : -ESRCH;
+    struct pollfd end = { .fd = fd, .events = POLLIN };
+    int64_t left = deadline - cgroup_now_ms();
+
+    if (fd < 0 || left <= 0 || poll(&end, 1, 0) != 0)
+        return cgroup_pause(deadline, step_us);
+    return poll(&end, 1, (int)left) != 0;
+}
+
 static int kill_group(const struct cgroup_group *group, pid_t keeper, int64_t deadline)
 {
     struct sweep sweep = { .self = getpid(), .keeper = keeper };
@@ -140,7 +205,7 @@ static int kill_group(const struct cgroup_group *group, pid_t keeper, int64_t de
     sweep.signal = SIGKILL;
     while (r == 0 && sweep.others > 0) {
         r = sweep_group(group, &sweep);
-        if (r == 0 && sweep.others > 0 && !cgroup_pause(deadline, &step_us))
+        if (r == 0 && sweep.others > 0 && !await_end(sweep.other, deadline, &step_us))
             return -ETIMEDOUT;
     }
     return r == -ENOENT ? 0 : r;

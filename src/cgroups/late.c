@@ -115,8 +115,11 @@ int cgroup_late_plan(struct cgroup_set *set, enum cgroup_controller controller,
     const char *below = fallback, *base = "";
     CLEAN_FREE char *mount = NULL;
     struct layout layout;
-    int r = layout_read(&layout, err);
+    int r;
 
+    if (set->count == CGROUP_HIERARCHIES_MAX)
+        return plan_fail(controller, wanted, ENOSPC, err);
+    r = layout_read(&layout, err);
     if (r < 0)
         return r;
     /* All groups of a container have one path, each in its hierarchy; a user's of v2 is below his own. */
@@ -124,8 +127,7 @@ int cgroup_late_plan(struct cgroup_set *set, enum cgroup_controller controller,
         below = set->groups[0].path + strlen(set->groups[0].mount);
     *group = (struct cgroup_group){ .made = true,
         .controllers = controller == CGROUP_FREEZER ? 0 : CGROUP_BIT(controller) };
-    r = set->count < CGROUP_HIERARCHIES_MAX ? find_mount(&layout, controller, &mount, &base, &group->v2)
-                                            : -ENOSPC;
+    r = find_mount(&layout, controller, &mount, &base, &group->v2);
     if (r == 0 && asprintf(&group->path, "%s%s%s", mount, base, below) < 0) {
         group->path = NULL;
         r = -ENOMEM;

@@ -4,8 +4,10 @@
 
 #include <base/util.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct sink {
@@ -174,22 +176,69 @@ static int priority_lines(const struct config_cgroups *cgroups, const struct sin
     return r;
 }
 
+/* v2 files with a line for each device, or each resource, and what says of one that it has no limit. */
+static const struct {
+    const char *file, *neutral;
+} keyed_files[] = {
+    { "io.max", "rbps=max wbps=max riops=max wiops=max" },
+    { "io.latency", "target=max" },
+    { "io.weight", "default" },
+    { "io.bfq.weight", "default" },
+    { "rdma.max", "hca_handle=max hca_object=max" },
+    { "misc.max", "max" },
+};
+
+static const char *neutral_of(const char *file)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(keyed_files); i++) {
+        if (strcmp(keyed_files[i].file, file) == 0)
+            return keyed_files[i].neutral;
+    }
+    return NULL;
+}
+
+/* The kernel takes one line at a time. */
+static int emit_unified(
+        const struct limit_line *whole, const char *text, size_t length, const struct sink *sink)
+{
+    const char *none = neutral_of(whole->file);
+    CLEAN_FREE char *value = strndup(text, length);
+    CLEAN_FREE char *key = strndup(text, value != NULL ? strcspn(value, " ") : 0), *neutral = NULL;
+    struct limit_line line = *whole;
+
+    if (value == NULL || key == NULL)
+        return -ENOMEM;
+    line.value = value;
+    if (none != NULL) {
+        if (asprintf(&neutral, "%s %s", key, none) < 0) {
+            neutral = NULL;
+            return -ENOMEM;
+        }
+        line.key = key;
+        line.neutral = neutral;
+    }
+    return sink->emit(sink->data, &line);
+}
+
 /* Last, so that they win over the other keys. */
 static int unified_lines(const struct config_cgroups *cgroups, const struct sink *sink)
 {
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < cgroups->n_unified; i++) {
+        const char *text = cgroups->unified[i].value;
         char pointer[128];
         const struct limit_line line = {
-            .file = cgroups->unified[i].name,
-            .value = cgroups->unified[i].value,
-            .pointer = pointer,
-            .verbatim = true,
+            .file = cgroups->unified[i].name, .pointer = pointer, .verbatim = true
         };
 
         cgroup_unified_pointer(cgroups, &cgroups->unified[i], pointer, sizeof(pointer));
-        r = sink->emit(sink->data, &line);
+        do {
+            size_t length = strcspn(text, "\n");
+
+            r = emit_unified(&line, text, length, sink);
+            text += length + (text[length] == '\n');
+        } while (r == 0 && *text != '\0');
     }
     return r;
 }

@@ -5,58 +5,92 @@
 #include <base/util.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
-/* A container can nest groups as deep as it likes; we do not follow it, or run out of stack and descriptors.
- */
-#define DEPTH_MAX 128
+/* Somebody may be in there who makes groups as fast as they are removed. */
+#define STEPS_MAX 1000000
 
-static int remove_below(int fd_consumed, int depth);
+/* Removes the groups directly below that are empty. 1: one that is not, in `name`. */
+static int remove_leaves(int fd, char name[NAME_MAX + 1], bool *ret_any)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+    DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *entry;
+
+    *ret_any = false;
+    if (directory == NULL) {
+        r = copy < 0 ? -errno : -ENOMEM;
+        fd_close(&copy);
+        return r == -ENOENT ? 0 : r; /* removed meanwhile */
+    }
+    while (r == 0 && (entry = readdir(directory)) != NULL) {
+        if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT) {
+            *ret_any = true;
+            continue;
+        }
+        r = errno == EBUSY || errno == ENOTEMPTY ? 1 : -errno;
+        (void)snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
+    }
+    (void)closedir(directory);
+    return r;
+}
+
+/* Everything below. A container can nest groups as deep as it likes: so up and down, with one descriptor and no recursion. The
+ * kernel moves no group to another parent, so ".." is where we came from. */
+static int remove_below(int fd_consumed)
+{
+    CLEAN_FD int fd = fd_consumed;
+    char name[NAME_MAX + 1];
+    size_t depth = 0;
+    bool entered = false;
+
+    for (unsigned step = 0; step < STEPS_MAX; step++) {
+        bool any;
+        int r = remove_leaves(fd, name, &any), next;
+
+        if (r < 0 || (r == 0 && depth == 0))
+            return r;
+        /* It could not be removed, and has none below: so it has processes. */
+        if (r == 0 && entered && !any)
+            return -EBUSY;
+        next = openat(fd, r == 1 ? name : "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (next < 0 && !(r == 1 && errno == ENOENT))
+            return -errno;
+        if (next < 0)
+            continue;
+        fd_close(&fd);
+        fd = next;
+        depth += r == 1 ? 1 : (size_t)-1;
+        entered = r == 1;
+    }
+    return -EBUSY;
+}
 
 /* rmdir, after everything below. */
-static int remove_tree(int dirfd, const char *name, int depth)
+static int remove_tree(const char *path)
 {
     int fd, r;
 
-    if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+    if (rmdir(path) == 0 || errno == ENOENT)
         return 0;
     if (errno != EBUSY && errno != ENOTEMPTY)
         return -errno;
-    if (depth == DEPTH_MAX)
-        return -ELOOP;
-    fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
-    r = remove_below(fd, depth + 1);
-    if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-        return 0;
-    return r < 0 ? r : -errno;
-}
-
-static int remove_below(int fd_consumed, int depth)
-{
-    DIR *directory = fdopendir(fd_consumed);
-    struct dirent *entry;
-    int first = 0;
-
-    if (directory == NULL) {
-        fd_close(&fd_consumed);
-        return -ENOMEM;
-    }
-    while ((entry = readdir(directory)) != NULL) {
-        int r;
-
-        if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        r = remove_tree(dirfd(directory), entry->d_name, depth);
-        if (first == 0)
-            first = r;
-    }
-    (void)closedir(directory);
-    return first;
+    r = remove_below(fd);
+    if (r < 0)
+        return r;
+    return rmdir(path) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
 void cgroup_remove_parents(const struct cgroup_group *group)
@@ -89,7 +123,7 @@ static int empty_group(const struct cgroup_group *group)
 
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
-    return remove_below(fd, 0);
+    return remove_below(fd);
 }
 
 /* The kernel takes a moment to forget processes that have just died. */
@@ -102,7 +136,7 @@ static int remove_group(const struct cgroup_group *group, int64_t deadline)
     if (!cgroup_is_below(group->path, group->mount))
         return -EINVAL;
     do
-        r = stays ? empty_group(group) : remove_tree(AT_FDCWD, group->path, 0);
+        r = stays ? empty_group(group) : remove_tree(group->path);
     while (r == -EBUSY && cgroup_pause(deadline, &step_us));
     if (r == 0 && !stays)
         cgroup_remove_parents(group);

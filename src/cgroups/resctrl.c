@@ -377,12 +377,47 @@ int resctrl_place(
     return r;
 }
 
+/* Line by line, whatever becomes of one. */
+static void write_back(const struct place *place, const char *old)
+{
+    struct place quiet = *place;
+    CLEAN_FREE char *copy = strdup(old);
+    char *save = NULL;
+
+    quiet.err = NULL;
+    for (char *line = copy != NULL ? strtok_r(copy, "\n", &save) : NULL; line != NULL;
+            line = strtok_r(NULL, "\n", &save))
+        (void)write_line(&quiet, skip_blanks(line), "");
+}
+
+void resctrl_restore(const struct config_rdt *rdt, const char *id, const char *root, const char *old)
+{
+    CLEAN_PLACE struct place place = { .rdt = rdt };
+
+    if (old != NULL && find_place(&place, id, root) == 0)
+        write_back(&place, old);
+}
+
+static int read_schemata(const struct place *place, char **ret)
+{
+    CLEAN_FREE char *path = NULL;
+    int r;
+
+    if (asprintf(&path, "%s/schemata", place->class) < 0) {
+        path = NULL;
+        return fail(place, NULL, place->class, "", ENOMEM);
+    }
+    r = cgroup_read_text(AT_FDCWD, path, ret);
+    return r < 0 ? fail(place, "read", path, "", -r) : 0;
+}
+
 int resctrl_update(const struct config_rdt *rdt, const char *id, const char *root, const char *l3_cache,
-        const char *memory_bandwidth, const struct log *log, struct lc_error **err)
+        const char *memory_bandwidth, char **ret_old, const struct log *log, struct lc_error **err)
 {
     const struct config_rdt wanted = { .l3_cache = l3_cache, .memory_bandwidth = memory_bandwidth };
     CLEAN_PLACE struct place place = { .rdt = rdt, .log = log, .err = err };
     const struct error_site site = { .stage = "update", .pointer = POINTER, .errnum = EINVAL };
+    CLEAN_FREE char *old = NULL;
     int r;
 
     if (memory_bandwidth != NULL &&
@@ -392,7 +427,15 @@ int resctrl_update(const struct config_rdt *rdt, const char *id, const char *roo
     if (memory_bandwidth == NULL && l3_cache != NULL && strstr(l3_cache, "MB:") != NULL)
         return error_raise(err, &site, "memory bandwidth does not belong into the schema of the L3 cache");
     r = find_place(&place, id, root);
-    return r < 0 ? r : each_schema(&place, &wanted, write_line);
+    if (r == 0)
+        r = read_schemata(&place, &old);
+    if (r == 0)
+        r = each_schema(&place, &wanted, write_line);
+    if (r < 0 && old != NULL)
+        write_back(&place, old);
+    if (r == 0)
+        *ret_old = TAKE_POINTER(old);
+    return r;
 }
 
 /* ---- the end ---- */

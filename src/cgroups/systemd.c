@@ -112,11 +112,13 @@ static int plan_v2(struct planner *planner, const char *root, uint32_t needed)
     char *mount;
     int r;
 
-    if (planner->layout.v2_path == NULL || layout_mount_v2(&mount) < 0)
-        return needed == 0 && planner->set.count > 0
-                       ? 0
-                       : plan_refuse(planner, needed != 0 ? (unsigned)__builtin_ctz(needed) : CGROUP_DEVICES,
-                                 "is in no cgroup hierarchy that is mounted here");
+    if (planner->layout.v2_path == NULL || layout_mount_v2(&mount) < 0) {
+        r = unified_check_offered(planner, false, 0);
+        if (r < 0 || (needed == 0 && planner->set.count > 0))
+            return r;
+        return plan_refuse(planner, needed != 0 ? (unsigned)__builtin_ctz(needed) : CGROUP_DEVICES,
+                "is in no cgroup hierarchy that is mounted here");
+    }
     r = plan_add_group(planner, mount, "", true, needed);
     if (r < 0 || real == 0)
         return r;
@@ -481,8 +483,9 @@ int systemd_end(struct cgroup_set *set, struct lc_error **err)
         r = unit_link_ask(unit, request, NULL, &answer, err);
     unit_link_close(unit);
     unit->asked = r < 0;
-    /* Who was killed while he made them has not recorded which of them he made. */
-    for (size_t i = 0; r == 0 && answer[0] == '\0' && i < set->count; i++)
-        set->groups[i].made = set->groups[i].adopted = true;
+    /* Who was killed while he made them has not recorded which of them he made. And where the unit is somebody else's by now, so are
+     * the groups. */
+    for (size_t i = 0; r == 0 && i < set->count; i++)
+        set->groups[i].made = set->groups[i].adopted = answer[0] == '\0';
     return r;
 }

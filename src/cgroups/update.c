@@ -386,12 +386,16 @@ static int collect_all(struct update *update)
     return r;
 }
 
-/* A swap limit alone is compared by the kernel, with the memory limit in force. */
+/* A swap limit alone is compared with the memory limit in force: on v1 by the kernel, v2 knows no sum of the two. */
 static int check_limits(const struct update *update)
 {
+    const struct cgroup_group *group = cgroup_find(update->set, CGROUP_MEMORY);
     struct config_cgroups checked = update->wanted;
+    struct config_number *memory = &checked.limits[LIMIT_MEMORY];
 
-    if (!checked.limits[LIMIT_MEMORY].set)
+    if (!memory->set && group != NULL && group->v2)
+        memory->set = read_number(group, "memory.max", &memory->value);
+    else if (!memory->set)
         checked.limits[LIMIT_MEMORY_SWAP].set = false;
     return cgroup_limits_check(&checked, update->err);
 }

@@ -45,7 +45,7 @@ static int apply(const struct walk *walk, int fd)
     int r = 0;
 
     /* A group with an older, lower memory+swap limit would not take a higher memory limit. */
-    if (!fresh && (controllers & CGROUP_BIT(CGROUP_MEMORY)) != 0)
+    if (!fresh && (controllers & CGROUP_BIT(CGROUP_MEMORY)) != 0 && cgroups->limits[LIMIT_MEMORY].set)
         (void)group_write(&quiet, "memory.memsw.limit_in_bytes", "-1", NULL);
     if ((controllers & CGROUP_BIT(CGROUP_MEMORY)) != 0 && cgroups->limits[LIMIT_MEMORY_KERNEL].set)
         log_warning(

@@ -51,25 +51,28 @@ static void read_limit(struct reader *reader, const struct node *node, void *tar
     enum config_limit limit = 0;
     char expected[96], top[40] = "up";
     int64_t value;
-    bool unlimited;
+    bool unlimited, zero;
 
     while (strcmp(config_limit_keys[limit], node->key) != 0)
         limit++;
     value = json_integer_value(node->json);
-    /* A limit of memory that stands in the file is taken away by taking it out; a living one by -1. */
+    /* A limit of memory that stands in the file is taken away by taking it out; a living one by -1, or by 0, which is none in the file
+     * too. What has no such value, like a weight, cannot be taken from the living. */
     unlimited = ranges[limit].unlimited ||
                 (reader->update && ranges[limit].max == INT64_MAX && limit != LIMIT_CPU_BURST);
+    if (reader->update && value == 0 && unlimited && json_is_integer(node->json))
+        value = -1;
+    zero = !reader->update || limit == LIMIT_CPU_BURST || unlimited;
     if (json_is_integer(node->json) && ((value >= ranges[limit].min && value <= ranges[limit].max) ||
-                                               value == 0 || (value == -1 && unlimited))) {
+                                               (value == 0 && zero) || (value == -1 && unlimited))) {
         cgroups->limits[limit] =
-                (struct config_number){ .set = value != 0 || (reader->update && limit == LIMIT_CPU_BURST),
-                    .value = value };
+                (struct config_number){ .set = value != 0 || reader->update, .value = value };
         return;
     }
     if (ranges[limit].max != INT64_MAX)
         (void)snprintf(top, sizeof(top), "to %lld", (long long)ranges[limit].max);
-    (void)snprintf(expected, sizeof(expected), "an integer from %lld %s, or 0 for none%s",
-            (long long)ranges[limit].min, top, unlimited ? ", or -1 for unlimited" : "");
+    (void)snprintf(expected, sizeof(expected), "an integer from %lld %s%s%s", (long long)ranges[limit].min,
+            top, zero ? ", or 0 for none" : "", unlimited ? ", or -1 for unlimited" : "");
     complain_expected(reader, node, expected);
 }
 

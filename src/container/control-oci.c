@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* Which class of service the container is in stands in its configuration only. */
-static int update_rdt(struct container *container, const struct lc_update_options *options, bool apply,
-        struct lc_error **err)
+static int update_rdt(struct container *container, const struct lc_update_options *options,
+        enum rdt_step step, char **old, struct lc_error **err)
 {
     struct lc_config *config = NULL;
     int r = 0;
@@ -26,9 +26,11 @@ static int update_rdt(struct container *container, const struct lc_update_option
                         .errnum = EINVAL,
                         .hint = "a container has to be made with linux.intelRdt for that" },
                 "the container is in no class of service of its own");
-    else if (apply)
+    else if (step == RDT_APPLY)
         r = resctrl_update(&config->oci.rdt, container->id, NULL, options->l3_cache_schema,
-                options->memory_bandwidth_schema, container->log, err);
+                options->memory_bandwidth_schema, old, container->log, err);
+    else if (step == RDT_UNDO)
+        resctrl_restore(&config->oci.rdt, container->id, NULL, *old);
     lc_config_free(config);
     return r;
 }
@@ -47,16 +49,22 @@ static bool same_rules(const struct config_cgroups *left, const struct config_cg
     return true;
 }
 
-/* Engines give them with every update, but others may mean it. */
-static void warn_of_devices(struct container *container, const struct config_cgroups *wanted)
+/* What an update means besides what it says. Engines give the rules for devices with every one, but others may mean them; and what
+ * config.json wants checked holds for each that does not say otherwise. */
+static void compare_with_config(struct container *container, struct config_cgroups *wanted)
 {
+    bool checks = wanted->limits[LIMIT_MEMORY].set && !wanted->check_given;
     struct lc_config *config = NULL;
+    int r;
 
-    if (wanted->n_rules == 0)
+    if (wanted->n_rules == 0 && !checks)
         return;
-    if (oci_config(container, &config, NULL) < 0 || !same_rules(wanted, &config->cgroups))
+    r = oci_config(container, &config, NULL);
+    if (wanted->n_rules > 0 && (r < 0 || !same_rules(wanted, &config->cgroups)))
         log_warning(container->log, "/linux/resources/devices: the rules for devices cannot change while the "
                                     "container lives: ignored");
+    if (checks && r == 0)
+        wanted->check_before_update = config->cgroups.check_before_update;
     lc_config_free(config);
 }
 
@@ -68,7 +76,7 @@ static int parse_resources(struct container *container, const struct lc_update_o
             options->resources, strlen(options->resources), options->name, arena, ret, err);
 
     if (r == 0)
-        warn_of_devices(container, ret);
+        compare_with_config(container, ret);
     return r;
 }
 

@@ -131,10 +131,10 @@ static int parse_limits(struct container *container, const struct lc_update_opti
             options->resources, strlen(options->resources), options->name, arena, ret, err);
 }
 
-static int no_rdt(struct container *container, const struct lc_update_options *options, bool apply,
-        struct lc_error **err)
+static int no_rdt(struct container *container, const struct lc_update_options *options, enum rdt_step step,
+        char **old, struct lc_error **err)
 {
-    (void)container, (void)apply;
+    (void)container, (void)step, (void)old;
     if (options->l3_cache_schema == NULL && options->memory_bandwidth_schema == NULL)
         return 0;
     return refuse(err, "update", ENOTSUP, "classes of service are for containers of config.json");
@@ -144,20 +144,24 @@ static int update(struct container *container, const struct lc_update_options *o
         const struct update_kind *kind, struct lc_error **err)
 {
     struct config_cgroups cgroups = { .present = true, .oci = container->record.oci.present };
+    CLEAN_FREE char *old = NULL;
     struct arena arena = { 0 };
     int r = 0;
 
     if (container_status(container) == STATUS_STOPPED)
         return refuse(err, "update", EINVAL, "container not running");
-    r = kind->rdt(container, options, false, err);
+    r = kind->rdt(container, options, RDT_CHECK, NULL, err);
     if (r == 0 && options->resources != NULL)
         r = kind->parse(container, options, &arena, &cgroups, err);
     if (r == 0 && options->resources != NULL)
         r = late_provide(container, &cgroups, err);
     if (r == 0)
+        r = kind->rdt(container, options, RDT_APPLY, &old, err);
+    if (r == 0) {
         r = cgroup_apply_update(&container->record.groups, &cgroups, container->log, err);
-    if (r == 0)
-        r = kind->rdt(container, options, true, err);
+        if (r < 0)
+            (void)kind->rdt(container, options, RDT_UNDO, &old, NULL);
+    }
     arena_done(&arena);
     return r;
 }

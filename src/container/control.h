@@ -22,12 +22,13 @@ int root_look(struct container *container);
 int processes_find(const struct container *container, pid_t **ret_pids, size_t *ret_count);
 
 /* ---- control.c: `runtime` as above ---- */
+enum rdt_step { RDT_CHECK, RDT_APPLY, RDT_UNDO };
 /* What is different about an update of either format: the limits as text, and classes of service. */
 struct update_kind {
     int (*parse)(struct container *container, const struct lc_update_options *options, struct arena *arena,
             struct config_cgroups *ret, struct lc_error **err);
-    int (*rdt)(struct container *container, const struct lc_update_options *options, bool apply,
-            struct lc_error **err);
+    int (*rdt)(struct container *container, const struct lc_update_options *options, enum rdt_step step,
+            char **old, struct lc_error **err);
 };
 int target_kill(
         struct lc_runtime *runtime, const char *id, int signal, unsigned int flags, struct lc_error **err);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define END_TIMEOUT_MS 5000
+#define STRANGERS_TIMEOUT_MS 1000 /* for who was on his way into a container that has ended meanwhile */
 
 /* Nobody is left but dead ones whom their parents have not seen yet: the first process of a pid namespace waits for them in the
  * kernel, and when `exec --detach` has made orphans of them, that is for whoever reaps on this machine. */
@@ -71,6 +72,38 @@ static int remove_rdt(const struct container *container, struct lc_error **err)
                             NULL);
 }
 
+/* With its pid namespace everybody in a container dies with the first process, and who is in its groups then is none of it. */
+static bool dies_together(const struct record *record)
+{
+    return (record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) != 0;
+}
+
+/* Another container may have been made in the same groups since: it lives on, and they with it. */
+static int remove_groups(const struct container *container, struct lc_error **err)
+{
+    const struct cgroup_set *groups = &container->record.groups;
+    bool together = dies_together(&container->record);
+    int r = cgroup_remove(groups, 20);
+
+    if (r == -EBUSY && !together)
+        (void)cgroup_kill(groups, END_TIMEOUT_MS);
+    if (r == -EBUSY)
+        r = cgroup_remove(groups, together ? STRANGERS_TIMEOUT_MS : END_TIMEOUT_MS);
+    if (r == -EBUSY && together) {
+        log_warning(container->log, "%s stays: there are processes in it that are none of this container's",
+                groups->groups[0].path);
+        return 0;
+    }
+    if (r < 0)
+        (void)error_raise(err,
+                &(struct error_site){ .stage = "cleanup",
+                        .op = "cgroup",
+                        .errnum = -r,
+                        .object = groups->count > 0 ? groups->groups[0].path : NULL },
+                "the control group cannot be removed");
+    return r;
+}
+
 /* Nobody may add to the numbers any more: what the first process has left behind is killed now. */
 static void take_final(struct container *container)
 {
@@ -83,7 +116,8 @@ static void take_final(struct container *container)
         container->status = identity_status(&container->record.init);
 
     if (container->final == NULL && (watched || container->wants_final)) {
-        (void)cgroup_kill(&container->record.groups, END_TIMEOUT_MS);
+        if (!dies_together(&container->record))
+            (void)cgroup_kill(&container->record.groups, END_TIMEOUT_MS);
         container->final = final_json(container, container->status, container->usage);
     }
     if (!watched)
@@ -100,7 +134,7 @@ int reclaim_resources(struct container *container, struct lc_error **err)
 
     mark_retake(container);
     kill_identity(&record->init, &record->groups);
-    if ((record->namespaces & NAMESPACE_BIT(NAMESPACE_PID)) == 0) {
+    if (!dies_together(record)) {
         /* No pid namespace that dies with its first process: so everybody has to be found. */
         (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);
         mark_kill(container, END_TIMEOUT_MS);
@@ -112,18 +146,7 @@ int reclaim_resources(struct container *container, struct lc_error **err)
     for (size_t i = 0; i < record->n_links; i++)
         if (record->links[i].host_name[0] != '\0')
             (void)network_remove(record->links[i].host_name);
-    r = cgroup_remove(&record->groups, 20);
-    if (r == -EBUSY) {
-        (void)cgroup_kill(&record->groups, END_TIMEOUT_MS);
-        r = cgroup_remove(&record->groups, END_TIMEOUT_MS);
-    }
-    if (r < 0)
-        (void)error_raise(err,
-                &(struct error_site){ .stage = "cleanup",
-                        .op = "cgroup",
-                        .errnum = -r,
-                        .object = record->groups.count > 0 ? record->groups.groups[0].path : NULL },
-                "the control group cannot be removed");
+    r = remove_groups(container, err);
     if (r == 0 && record->oci.rdt != NULL)
         r = remove_rdt(container, err);
     return r == 0 ? inherited_root_remove(container, err) : r;

@@ -110,11 +110,19 @@ static void drop_default_swappiness(struct reader *reader, const struct node *no
         (void)json_object_del(node->json, "swappiness");
 }
 
+static void read_check(struct reader *reader, const struct node *node, void *target)
+{
+    struct config_cgroups *cgroups = target;
+
+    read_bool(reader, node, &cgroups->check_before_update);
+    cgroups->check_given = true;
+}
+
 static void read_memory(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         { "disableOOMKiller", read_bool, offsetof(struct config_cgroups, disable_oom_killer) },
-        { "checkBeforeUpdate", read_bool, offsetof(struct config_cgroups, check_before_update) },
+        { "checkBeforeUpdate", read_check, 0 },
     };
     struct node hierarchy = node_member(node, "useHierarchy");
     bool always;

@@ -451,6 +451,34 @@ static void test_lists(void **state)
     assert_int_equal(cgroup_io_weight(1000), 10000);
 }
 
+static int note_keys(void *data, const struct limit_line *line)
+{
+    struct lines *lines = data;
+    size_t used = strlen(lines->text);
+
+    (void)snprintf(lines->text + used, sizeof(lines->text) - used, "%s=%s [%s] [%s]\n", line->file,
+            line->value, line->key != NULL ? line->key : "", line->neutral != NULL ? line->neutral : "");
+    return line->verbatim ? 0 : -EINVAL;
+}
+
+/* The kernel takes a line at a time, and each device has to be put back for itself. */
+static void test_unified_lines(void **state)
+{
+    struct config_pair unified[] = { { "io.max", "8:0 rbps=1\n8:16 wiops=2\n" }, { "memory.high", "max" },
+        { "misc.max", "sev 3" }, { "cpu.max", "" } };
+    const struct config_cgroups cgroups = { .unified = unified, .n_unified = ARRAY_SIZE(unified) };
+    struct lines lines = { "" };
+
+    (void)state;
+    assert_int_equal(cgroup_limit_lines(&cgroups, 0, true, note_keys, &lines), 0);
+    assert_string_equal(lines.text,
+            "io.max=8:0 rbps=1 [8:0] [8:0 rbps=max wbps=max riops=max wiops=max]\n"
+            "io.max=8:16 wiops=2 [8:16] [8:16 rbps=max wbps=max riops=max wiops=max]\n"
+            "memory.high=max [] []\n"
+            "misc.max=sev 3 [sev] [sev max]\n"
+            "cpu.max= [] []\n");
+}
+
 /* Zeros are what engines write for "not set"; unlimited memory takes its swap along. */
 static void test_oci_limits(void **state)
 {
@@ -681,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_rules_v1),
         cmocka_unit_test(test_rules_collect),
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_unified_lines),
         cmocka_unit_test(test_oci_limits),
         cmocka_unit_test(test_edges),
         cmocka_unit_test(test_swap),

@@ -211,23 +211,30 @@ static void check_values(const struct cgroup_group *group)
         must_read(group, strrchr(swap, '/') + 1, group->v2 ? "67108864" : "134217728");
 }
 
-/* A group inside, as a container with a delegated group makes it; the child moves there. */
+/* Groups inside, as a container with a delegated group makes them, with some beside each other and deeper than anybody needs; the child
+ * moves into the last. */
 static void nest(const struct cgroup_group *group, pid_t pid)
 {
-    char path[512], text[16];
-    int fd;
+    enum { DEPTH = 200 };
+    int fd = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), inner, procs;
+    char text[16];
 
-    (void)snprintf(path, sizeof(path), "%s/inner", group->path);
-    assert_int_equal(mkdir(path, 0755), 0);
-    (void)snprintf(path, sizeof(path), "%s/inner/deeper", group->path);
-    assert_int_equal(mkdir(path, 0755), 0);
-    if (!group->v2 && (group->controllers & CGROUP_BIT(CGROUP_CPUSET)) != 0)
-        return;
-    (void)snprintf(path, sizeof(path), "%s/inner/deeper/cgroup.procs", group->path);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    (void)snprintf(text, sizeof(text), "%d", (int)pid);
-    assert_int_equal(cgroup_write_text(fd, text), 0);
+    for (int i = 0; i < DEPTH; i++) {
+        assert_int_equal(mkdirat(fd, i % 50 == 0 ? "first" : "inner", 0755), 0);
+        if (i % 50 == 0)
+            assert_int_equal(mkdirat(fd, "inner", 0755), 0);
+        inner = openat(fd, "inner", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(inner >= 0);
+        close(fd);
+        fd = inner;
+    }
+    if (group->v2 || (group->controllers & CGROUP_BIT(CGROUP_CPUSET)) == 0) {
+        procs = openat(fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        assert_true(procs >= 0);
+        (void)snprintf(text, sizeof(text), "%d", (int)pid);
+        assert_int_equal(cgroup_write_text(procs, text), 0);
+        close(procs);
+    }
     close(fd);
 }
 
@@ -238,6 +245,8 @@ static void test_whole_life(void **state)
     struct lc_error *err = NULL;
     struct prisoner prisoner;
     CLEAN_FD int fd = -EBADF;
+    pid_t *pids = NULL;
+    size_t count = 0;
 
     (void)state;
     NEED_ROOT();
@@ -256,6 +265,9 @@ static void test_whole_life(void **state)
         nest(&set.groups[i], prisoner.pid);
     }
     assert_int_equal(cgroup_remove(&set, 10), -EBUSY);
+    assert_int_equal(cgroup_processes(&set, &pids, &count), 0);
+    assert_true(count == 1 && pids[0] == prisoner.pid);
+    free(pids);
     assert_int_equal(cgroup_kill(&set, 5000), 0);
     must_be_killed(&prisoner);
     assert_int_equal(cgroup_remove(&set, 5000), 0);

@@ -282,14 +282,23 @@ static void test_update(void **state)
     struct lc_error *err = NULL;
 
     (void)state;
-    must(resctrl_update(&rdt, "c1", root, "L3:0=3", NULL, NULL, &err), &err);
+    char *old = NULL, *newer = NULL, *none = NULL;
+
+    must(resctrl_update(&rdt, "c1", root, "L3:0=3", NULL, &old, NULL, &err), &err);
     assert_int_equal(strncmp(text_of("c1/schemata"), "L3:0=3\n", 7), 0);
-    must(resctrl_update(&rdt, "c1", root, NULL, "MB:0=70", NULL, &err), &err);
+    must(resctrl_update(&rdt, "c1", root, NULL, "MB:0=70", &newer, NULL, &err), &err);
     assert_int_equal(strncmp(text_of("c1/schemata"), "MB:0=70\n", 8), 0);
-    must_fail(resctrl_update(&rdt, "c1", root, "MB:0=5", NULL, NULL, &err), EINVAL, "/linux/intelRdt",
+    must_fail(resctrl_update(&rdt, "c1", root, "MB:0=5", NULL, &none, NULL, &err), EINVAL, "/linux/intelRdt",
             "bandwidth", &err);
-    must_fail(resctrl_update(&rdt, "c1", root, NULL, "L3:0=5", NULL, &err), EINVAL, "/linux/intelRdt",
+    must_fail(resctrl_update(&rdt, "c1", root, NULL, "L3:0=5", &none, NULL, &err), EINVAL, "/linux/intelRdt",
             "MB:0=50", &err);
+    assert_null(none);
+    /* What was there is what it goes back to. */
+    resctrl_restore(&rdt, "c1", root, newer);
+    assert_int_equal(strncmp(text_of("c1/schemata"), "L3:0=3\n", 7), 0);
+    resctrl_restore(&rdt, "c1", root, NULL);
+    free(newer);
+    free(old);
     assert_int_equal(resctrl_remove(made, "c1"), 0);
 }
 

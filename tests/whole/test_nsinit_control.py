@@ -166,6 +166,8 @@ def test_update(limited):
     result = limited.nsinit_run("update", "--pids-limit", "25", "--memory-swap", "1")
     assert result.status == 125 and "memory_swap" in result.err, result
     assert read("pids.max") in ("20", "30"), "half of an update"
+    result = limited.nsinit_run("update", "--pids-limit", "0")
+    assert result.status == 0 and read("pids.max") == "max", result
 
 
 def group_of(box, *names):
@@ -233,6 +235,8 @@ def test_a_group_of_somebody_elses_stays_his(box, group_parent):
 @pytest.mark.parametrize("arguments, words", [
     ([], ["which limit"]), (["--memory", "many"], ["--memory many"]), (["--frob", "1"], ["unknown option --frob"]),
     (["--cpu-shares", "1"], ["--cpu-shares: config: (/cpu_shares): expected"]),
+    (["--cpu-shares", "0"], ["--cpu-shares: ", "an integer from 2 to 262144, found"]),
+    (["--memory-swap", "1m"], ["--memory-swap: ", "/cgroups/memory_swap"]),
     (["--cpu-quota", "1", "--cpu-period", "2"], ["--cpu-quota: ", "\nnsinit: --cpu-period: "]), (["--cpuset-cpus", "4095"], ["--cpuset-cpus: "]), (["-r", "/nowhere"], ["/nowhere"])])
 def test_update_wrong(limited, arguments, words):
     limited.start()

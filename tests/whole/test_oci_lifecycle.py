@@ -321,6 +321,86 @@ def test_update_names_the_option(bundle, given, words):
     bundle.delete("--force")
 
 
+@pytest.mark.parametrize("memory, swap", [("64M", "32M"), (None, "64M")])
+def test_update_of_swap_alone(bundle, memory, swap):
+    """The sum of memory and swap is never below memory, in no version: a limit that cannot be is no reason to lift one."""
+    if memory:
+        bundle.linux["resources"]["memory"] = {"limit": 64 << 20, "swap": 64 << 20}
+    bundle.start()
+    before = bundle.group_file("memory", "memory.memsw.limit_in_bytes", "memory.swap.max")
+    result = bundle("update", "--memory-swap", swap, bundle.name)
+    assert result.status == 1 and "--memory-swap: cgroup: (/linux/resources/memory/swap)" in result.err, result
+    assert bundle.group_file("memory", "memory.memsw.limit_in_bytes", "memory.swap.max") == before
+    bundle.delete("--force")
+
+
+@pytest.mark.parametrize("said", [None, True, False])
+def test_update_checks_what_config_json_wants_checked(bundle, said):
+    bundle.linux["resources"]["memory"] = {"limit": 256 << 20, "checkBeforeUpdate": True}
+    bundle.config["mounts"].append({"destination": "/mem", "type": "tmpfs", "source": "tmpfs"})
+    bundle.config["process"]["args"] = ["/bin/sh", "-c", "head -c 16000000 /dev/zero >/mem/x; echo ready; sleep 1000"]
+    running = bundle.start()
+    wait_until(lambda: b"ready" in running.output(), 20, "ready")
+    memory = {"limit": 4 << 20, **({} if said is None else {"checkBeforeUpdate": said})}
+    write(os.path.join(bundle.directory, "r.json"), json.dumps({"memory": memory}))
+    result = bundle("update", "--resources", "r.json", bundle.name)
+    if said is not False:
+        assert result.status == 1 and "bytes are in use, more than the new limit 4194304" in result.err, result
+        assert bundle.status() == "running"
+    else:  # it is for the kernel: v1 refuses, v2 kills
+        assert "more than the new limit" not in result.err, result
+    bundle.delete("--force")
+
+
+def test_two_containers_of_one_group(bundle, make_bundle):
+    """The first has ended and is deleted late: who has moved into its groups since lives on."""
+    path = f"/lc-whole-{os.getpid()}-shared/one"
+    bundle.linux["cgroupsPath"] = path
+    bundle.start()
+    bundle.ok("kill", bundle.name, "KILL")
+    bundle.wait_status("stopped")
+    other = make_bundle("other")
+    other.linux["cgroupsPath"] = path
+    other.start()
+    result = bundle("delete", bundle.name)
+    assert result.status == 0 and "none of this container's" in result.err, result
+    assert other.status() == "running"
+    other.delete("--force")
+    for point in leftovers.hierarchies():
+        for each in (point + path, os.path.dirname(point + path)):
+            if os.path.isdir(each):
+                os.rmdir(each)
+
+
+def put(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def test_a_limit_of_a_group_that_was_there(bundle):
+    """What nobody has asked to change stays."""
+    path = f"/lc-whole-{os.getpid()}-admin"
+    point = next(point for point, controllers in leftovers.hierarchies().items() if "memory" in controllers)
+    group = point + path
+    v2 = os.path.exists(point + "/cgroup.controllers")
+    if v2:
+        put(point + "/cgroup.subtree_control", "+memory")
+    os.mkdir(group)
+    names = ["memory.max", "memory.swap.max"] if v2 else ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]
+    try:
+        for name in names:
+            if os.path.exists(f"{group}/{name}"):
+                put(f"{group}/{name}", str(100 << 20))
+        bundle.linux["cgroupsPath"] = path
+        bundle.start()
+        for name in names:
+            if os.path.exists(f"{group}/{name}"):
+                assert open(f"{group}/{name}", encoding="ascii").read() == f"{100 << 20}\n", name
+        bundle.delete("--force")
+    finally:
+        os.rmdir(group)
+
+
 def test_update_of_devices_is_not_left_out_in_silence(bundle):
     """Engines give the container's own rules with every update; others are warned of."""
     bundle.start()

@@ -9,6 +9,8 @@ import dbus
 import dbus.bus
 import pytest
 
+from support import leftovers, proc
+from support.wait import wait_until
 from test_systemd import built, create, helpers, systemd_bundle  # pylint: disable=unused-import
 
 FAKE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fake/systemd.py")
@@ -47,10 +49,31 @@ class Fake:
 
 
 @pytest.fixture
-def fake(work):
+def slices():
+    """The groups of the manager and of its slice: in cgroup v2 it is for systemd to hand the controllers down."""
+    root, made = f"/lc-whole-{os.getpid()}", []
+    for mount in {mount.point for mount in proc.mount_list() if mount.type == "cgroup2"}:
+        with open(mount + "/cgroup.controllers", encoding="ascii") as file:
+            controllers = file.read().split()
+        if not controllers:
+            continue
+        for path in (mount, mount + root, f"{mount}{root}/system.slice"):
+            if path != mount:
+                os.mkdir(path)
+                made.append(path)
+            with open(path + "/cgroup.subtree_control", "w", encoding="ascii") as file:
+                file.write(" ".join("+" + name for name in controllers))
+    yield root
+    for path in reversed(made):
+        if os.path.isdir(path):
+            os.rmdir(path)
+
+
+@pytest.fixture
+def fake(work, slices):
     directory = os.path.join(work, "fake")
     os.mkdir(directory)
-    systemd = Fake(directory, f"/lc-whole-{os.getpid()}")
+    systemd = Fake(directory, slices)
     systemd.tell()
     with subprocess.Popen([sys.executable, FAKE, directory], stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -222,13 +245,34 @@ def test_a_unit_elsewhere(bundle, fake):
     assert not_loaded(fake) and not os.listdir(bundle.state_root)
 
 
+def rmdir(path):
+    try:
+        os.rmdir(path)
+    except OSError:
+        return not os.path.exists(path)
+    return True
+
+
 def test_a_later_unit_of_the_same_name(bundle, fake):
-    """Ours has gone; the one that is there now is somebody else's."""
+    """Ours has gone; the one that is there now is somebody else's, with its groups and who is in them."""
     assert create(systemd_bundle(bundle), fake.env).status == 0
     fake.call("SetUnitProperties", "sba(sv)", UNIT, True, [("Description", "another")])
     fake.forget()
-    assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
-    assert fake.calls("GetUnit") and not fake.calls("StopUnit") and not fake.calls("KillUnit")
+    groups = [path for path in leftovers.groups() if path.endswith("/" + UNIT)]
+    with subprocess.Popen(["sleep", "1000"]) as stranger:
+        try:
+            for path in groups:
+                with open(path + "/cgroup.procs", "w", encoding="ascii") as file:
+                    file.write(str(stranger.pid))
+            assert ns(bundle, fake, "delete", "--force", bundle.name).status == 0
+            assert fake.calls("GetUnit") and not fake.calls("StopUnit") and not fake.calls("KillUnit")
+            assert stranger.poll() is None and groups and all(os.path.isdir(path) for path in groups)
+        finally:
+            stranger.kill()
+    for path in groups:
+        wait_until(lambda path=path: rmdir(path), 5, f"the end of {path}")
+        rmdir(os.path.dirname(path))
+        rmdir(os.path.dirname(os.path.dirname(path)))
 
 
 def test_one_process(bundle, fake):

@@ -23,9 +23,11 @@ int resctrl_make(const struct config_rdt *rdt, const char *id, const char *root,
 int resctrl_place(
         const struct config_rdt *rdt, const char *id, const char *root, pid_t pid, struct lc_error **err);
 
-/* New values for a living container; NULL: as it was. */
+/* New values for a living container, all or none; NULL: as it was. What was there before is in *ret_old, for resctrl_restore();
+ * caller frees. */
 int resctrl_update(const struct config_rdt *rdt, const char *id, const char *root, const char *l3_cache,
-        const char *memory_bandwidth, const struct log *log, struct lc_error **err);
+        const char *memory_bandwidth, char **ret_old, const struct log *log, struct lc_error **err);
+void resctrl_restore(const struct config_rdt *rdt, const char *id, const char *root, const char *old);
 
 /* Removes what was made for this container: a class of a given name only when no task of another one is left in it, but always
  * the monitoring group. Missing ones are fine. 0 or -errno. */

@@ -299,6 +299,7 @@ struct config_cgroups {
     struct config_unit_property *unit_properties; /* container.json; config.json has annotations */
     size_t n_unit_properties;
     bool disable_oom_killer, check_before_update;
+    bool check_given; /* an update that says which */
     struct config_blkio_rule *blkio;
     size_t n_blkio;
     struct config_hugepage *hugepages;
