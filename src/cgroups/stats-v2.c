@@ -51,22 +51,48 @@ void stats_cpu_v2(struct stats *stats)
     stats_close(stats);
 }
 
-static void memory_part(struct stats *stats, const char *name, const char *prefix)
+/* So often was the limit met, by that word of a file. */
+static void failures(struct stats *stats, const char *file, const char *word)
+{
+    CLEAN_FREE char *events = NULL;
+    uint64_t failed = 0;
+
+    if (cgroup_read_file(stats->group, file, &events) == 0)
+        (void)stats_word(events, word, &failed);
+    stats_number(stats, "failcnt", failed);
+}
+
+static void memory_part(
+        struct stats *stats, const char *name, const char *prefix, const char *events, const char *word)
 {
     static const char *const rows[][2] = { { "limit", "max" }, { "usage", "current" }, { "max", "peak" } };
-    CLEAN_FREE char *events = NULL;
     char file[64];
-    uint64_t failed = 0;
 
     stats_open(stats, name);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         (void)snprintf(file, sizeof(file), "%s.%s", prefix, rows[i][1]);
         (void)stats_file(stats, rows[i][0], file);
     }
-    (void)snprintf(file, sizeof(file), "%s.events", prefix);
-    if (cgroup_read_file(stats->group, file, &events) == 0)
-        (void)stats_word(events, strcmp(name, "swap") == 0 ? "fail" : "max", &failed);
-    stats_number(stats, "failcnt", failed);
+    failures(stats, events, word);
+    stats_close(stats);
+}
+
+/* Memory and swap together, as v1 counts them and runc prints them for v2 too. Of their common peak nobody knows. */
+static void memory_and_swap(struct stats *stats)
+{
+    static const char *const rows[][3] = { { "limit", "memory.max", "memory.swap.max" },
+        { "usage", "memory.current", "memory.swap.current" } };
+
+    stats_open(stats, "swap");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint64_t memory, swap;
+
+        if (!stats_read(stats->group, rows[i][1], &memory) || !stats_read(stats->group, rows[i][2], &swap))
+            continue;
+        stats_number(
+                stats, rows[i][0], memory == UINT64_MAX || swap == UINT64_MAX ? UINT64_MAX : memory + swap);
+    }
+    failures(stats, "memory.swap.events", "fail");
     stats_close(stats);
 }
 
@@ -99,8 +125,9 @@ void stats_memory_v2(struct stats *stats)
     (void)cgroup_read_file(stats->group, "memory.stat", &text);
     if (text != NULL && stats_word(text, "file", &number))
         stats_number(stats, "cache", number);
-    memory_part(stats, "usage", "memory");
-    memory_part(stats, "swap", "memory.swap");
+    memory_part(stats, "usage", "memory", "memory.events", "max");
+    memory_and_swap(stats);
+    memory_part(stats, "swapOnly", "memory.swap", "memory.swap.events", "fail");
     stats_open(stats, "kernel");
     if (text != NULL && stats_word(text, "kernel", &number))
         stats_number(stats, "usage", number);

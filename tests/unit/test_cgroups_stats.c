@@ -157,17 +157,19 @@ static void test_v2(void **state)
         { "cpu/throttling/bursts", 1 }, { "cpu/throttling/burstTime", 9000 }, { "cpu/psi/some/avg10", 1.5 },
         { "cpu/psi/some/total", 77 }, { "cpu/psi/full/total", 0 }, { "memory/usage/limit", 0x1p64 },
         { "memory/usage/usage", 4096 }, { "memory/usage/max", 8192 }, { "memory/usage/failcnt", 3 },
-        { "memory/swap/limit", 20 }, { "memory/swap/max", 15 }, { "memory/swap/failcnt", 9 },
-        { "memory/cache", 200 }, { "memory/kernel/usage", 300 }, { "memory/kernelTCP/usage", 400 },
-        { "memory/raw/anon", 100 }, { "memory/events/outOfMemory", 4 }, { "memory/events/killed", 5 },
-        { "memory/events/groupKilled", 6 }, { "memory/eventsLocal/killed", 0 },
-        { "memory/swapEvents/max", 8 }, { "pids/current", 3 }, { "pids/limit", 30 }, { "pids/peak", 12 },
-        { "pids/events/max", 2 }, { "blkio/ioServiceBytesRecursive/2/value", 5 },
-        { "blkio/ioServiceBytesRecursive/4/value", 20 }, { "blkio/ioServicedRecursive/5/value", 60 },
-        { "hugetlb/2MB/failcnt", 4 }, { "hugetlb/2MB/rsvd/usage", 2097152 },
-        { "rdma/current/mlx4_0/hca_object", 20 }, { "rdma/max/mlx4_0/hca_handle", 2 },
-        { "rdma/max/mlx4_0/hca_object", -1 }, { "misc/current/res_a", 3 }, { "misc/max/res_a", -1 },
-        { "misc/max/res_b", 4 }, { "from_processes/0", -1 } };
+        { "memory/swap/limit", 0x1p64 }, { "memory/swap/usage", 4106 }, { "memory/swap/max", -1 },
+        { "memory/swap/failcnt", 9 }, { "memory/swapOnly/limit", 20 }, { "memory/swapOnly/usage", 10 },
+        { "memory/swapOnly/max", 15 }, { "memory/swapOnly/failcnt", 9 }, { "memory/cache", 200 },
+        { "memory/kernel/usage", 300 }, { "memory/kernelTCP/usage", 400 }, { "memory/raw/anon", 100 },
+        { "memory/events/outOfMemory", 4 }, { "memory/events/killed", 5 }, { "memory/events/groupKilled", 6 },
+        { "memory/eventsLocal/killed", 0 }, { "memory/swapEvents/max", 8 }, { "pids/current", 3 },
+        { "pids/limit", 30 }, { "pids/peak", 12 }, { "pids/events/max", 2 },
+        { "blkio/ioServiceBytesRecursive/2/value", 5 }, { "blkio/ioServiceBytesRecursive/4/value", 20 },
+        { "blkio/ioServicedRecursive/5/value", 60 }, { "hugetlb/2MB/failcnt", 4 },
+        { "hugetlb/2MB/rsvd/usage", 2097152 }, { "rdma/current/mlx4_0/hca_object", 20 },
+        { "rdma/max/mlx4_0/hca_handle", 2 }, { "rdma/max/mlx4_0/hca_object", -1 },
+        { "misc/current/res_a", 3 }, { "misc/max/res_a", -1 }, { "misc/max/res_b", 4 },
+        { "from_processes/0", -1 } };
     struct directory directory;
     struct cgroup_final final;
     json_t *stats;
@@ -184,6 +186,10 @@ static void test_v2(void **state)
     assert_true(
             final.read_bytes == 11 && final.written_bytes == 22 && final.reads == 33 && final.writes == 44);
     assert_true(final.pids_peak == 12 && final.pids_refused == 2);
+    write_file(directory.path, &(struct file){ "memory.max", "5000\n" });
+    stats = take(&directory.set, &(struct cgroup_rest){ 0 });
+    check(stats, (struct expected[]){ { "memory/usage/limit", 5000 }, { "memory/swap/limit", 5020 } }, 2);
+    json_decref(stats);
     remove_directory(&directory, v2_files, ARRAY_SIZE(v2_files));
 }
 

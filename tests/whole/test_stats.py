@@ -7,6 +7,7 @@ import pytest
 from support.wait import wait_until
 
 MIB = 1 << 20
+UNLIMITED = (1 << 64) - 1
 HOG = "tail /dev/zero"
 
 
@@ -47,16 +48,18 @@ def words(text):
 
 
 def number(text):
-    return (1 << 64) - 1 if text == "max" else int(text)
+    return UNLIMITED if text == "max" else int(text)
 
 
-# member -> file, and the word in it; of either version, whichever is there
+# member -> file (or the sum of two), and the word in it; of either version, whichever is there
 EXPECTED = {
     ("memory", "usage", "usage"): [("memory.usage_in_bytes", None), ("memory.current", None)],
     ("memory", "usage", "limit"): [("memory.limit_in_bytes", None), ("memory.max", None)],
     ("memory", "usage", "max"): [("memory.max_usage_in_bytes", None), ("memory.peak", None)],
-    ("memory", "swap", "usage"): [("memory.memsw.usage_in_bytes", None), ("memory.swap.current", None)],
-    ("memory", "swap", "limit"): [("memory.memsw.limit_in_bytes", None), ("memory.swap.max", None)],
+    ("memory", "swap", "usage"): [("memory.memsw.usage_in_bytes", None), ("memory.current+memory.swap.current", None)],
+    ("memory", "swap", "limit"): [("memory.memsw.limit_in_bytes", None), ("memory.max+memory.swap.max", None)],
+    ("memory", "swapOnly", "usage"): [("memory.swap.current", None)],
+    ("memory", "swapOnly", "limit"): [("memory.swap.max", None)],
     ("memory", "cache"): [("memory.stat", "cache"), ("memory.stat", "file")],
     ("memory", "events", "killed"): [("memory.oom_control", "oom_kill"), ("memory.events", "oom_kill")],
     ("memory", "events", "max"): [("memory.events", "max")],
@@ -75,9 +78,10 @@ EXPECTED = {
 def kernel_value(kernel, path):
     """What the files say for a member; None: they say nothing."""
     for file, word in EXPECTED[path]:
-        if file not in kernel or word and word not in words(kernel[file]):
+        names = file.split("+")
+        if not set(names) <= set(kernel) or word and word not in words(kernel[file]):
             continue
-        value = words(kernel[file])[word] if word else number(kernel[file])
+        value = words(kernel[file])[word] if word else min(sum(number(kernel[name]) for name in names), UNLIMITED)
         return value * 1000 if word and word.endswith("_usec") else value
     return None
 
