@@ -46,6 +46,7 @@ void stats_cpu_v2(struct stats *stats)
         stats_words(stats, text);
         stats_close(stats);
     }
+    stats_words_file(stats, "rawLocal", "cpu.stat.local");
     stats_pressure(stats, "psi", "cpu.pressure");
     stats_pressure(stats, "psiIrq", "irq.pressure");
     stats_close(stats);
@@ -62,10 +63,12 @@ static void failures(struct stats *stats, const char *file, const char *word)
     stats_number(stats, "failcnt", failed);
 }
 
+/* Swap has no low and no min. */
 static void memory_part(
         struct stats *stats, const char *name, const char *prefix, const char *events, const char *word)
 {
-    static const char *const rows[][2] = { { "limit", "max" }, { "usage", "current" }, { "max", "peak" } };
+    static const char *const rows[][2] = { { "limit", "max" }, { "usage", "current" }, { "max", "peak" },
+        { "high", "high" }, { "low", "low" }, { "min", "min" } };
     char file[64];
 
     stats_open(stats, name);
@@ -93,6 +96,18 @@ static void memory_and_swap(struct stats *stats)
                 stats, rows[i][0], memory == UINT64_MAX || swap == UINT64_MAX ? UINT64_MAX : memory + swap);
     }
     failures(stats, "memory.swap.events", "fail");
+    stats_close(stats);
+}
+
+static void zswap(struct stats *stats)
+{
+    uint64_t number;
+
+    if (!stats_read(stats->group, "memory.zswap.current", &number))
+        return;
+    stats_open(stats, "zswap");
+    (void)stats_file(stats, "limit", "memory.zswap.max");
+    stats_number(stats, "usage", number);
     stats_close(stats);
 }
 
@@ -140,6 +155,8 @@ void stats_memory_v2(struct stats *stats)
     if (text != NULL)
         stats_words(stats, text);
     stats_close(stats);
+    zswap(stats);
+    stats_pairs_file(stats, "numa", "memory.numa_stat");
     memory_events(stats, "events", "memory.events");
     memory_events(stats, "eventsLocal", "memory.events.local");
     stats_words_file(stats, "swapEvents", "memory.swap.events");
@@ -187,6 +204,7 @@ void stats_blkio_v2(struct stats *stats)
     if (cgroup_read_file(stats->group, "io.stat", &text) == 0) {
         io_list(stats, "ioServiceBytesRecursive", text, bytes);
         io_list(stats, "ioServicedRecursive", text, operations);
+        stats_pairs_file(stats, "raw", "io.stat"); /* what controllers of cost and latency add to it */
     }
     stats_pressure(stats, "psi", "io.pressure");
 }
