@@ -161,8 +161,8 @@ int cgroup_stats_json(const struct cgroup_set *set, const struct cgroup_rest *re
     stats_hugetlb(set, &stats);
     stats_devices(set, &stats);
     group(set, &stats);
-    stats_open(&stats, "intel_rdt");
-    stats_close(&stats);
+    stats_name(&stats, "intel_rdt");
+    buffer_text(out, rest->rdt != NULL ? rest->rdt : "{}");
     stats_name(&stats, "network_interfaces");
     buffer_text(out, rest->network != NULL ? rest->network : "null");
     from_processes(&stats);
