@@ -25,6 +25,7 @@ static const struct option rows[] = {
     { "pre-dump", 0, OPTION_FLAG, FLAG, "not built in" },
     { "manage-cgroups-mode", 0, OPTION_TEXT, TEXT, "not built in" },
     { "empty-ns", 0, OPTION_TEXT, TEXT, "not built in" },
+    { "network-lock", 0, OPTION_TEXT, TEXT, "not built in" },
     { "auto-dedup", 0, OPTION_FLAG, FLAG, "not built in" },
 };
 

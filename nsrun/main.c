@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     if (globals.help || n == 0 || strcmp(argv[0], "help") == 0 || strcmp(argv[0], "h") == 0)
         return help(n > 1 && !globals.help ? argv[1] : NULL);
     call.command = command_find(argv[0]);
-    if (log_open(globals.log, globals.log_format) < 0)
+    if (log_open(&globals) < 0)
         return 1;
     return call.command != NULL ? run_command(&call, argv + 1) : unknown_command(argv[0]);
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 struct globals {
-    const char *log, *log_format, *root, *rootless, *criu, *cgroup_manager;
+    const char *log, *log_format, *log_level, *root, *rootless, *criu, *cgroup_manager;
     bool debug, systemd_cgroup, help, version;
 };
 

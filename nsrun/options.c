@@ -41,13 +41,16 @@ static bool is_one_of(const char *const *words, size_t n, const char *text)
     return false;
 }
 
+bool options_bool(const char *text, bool *ret)
+{
+    *ret = is_one_of(yes, sizeof(yes) / sizeof(yes[0]), text);
+    return *ret || is_one_of(no, sizeof(no) / sizeof(no[0]), text);
+}
+
 static int set_flag(const struct option *row, bool *value, const char *text, char **ret_message)
 {
-    bool on = text == NULL || is_one_of(yes, sizeof(yes) / sizeof(yes[0]), text);
-
-    if (!on && !is_one_of(no, sizeof(no) / sizeof(no[0]), text))
+    if (!options_bool(text != NULL ? text : "true", value))
         return complain(ret_message, "invalid boolean value \"%s\" for -%s: parse error", text, row->name);
-    *value = on;
     return 0;
 }
 

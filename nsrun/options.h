@@ -43,6 +43,8 @@ struct option_table {
 #define OPTIONS_HELP 1
 int options_parse(const struct option_table *table, void *values, char **argv, bool everywhere, size_t *ret_n,
         char **ret_message);
+/* Go's words for true and false. */
+bool options_bool(const char *text, bool *ret);
 void options_release(const struct option_table *table, void *values);
 
 #endif

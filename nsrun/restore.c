@@ -13,6 +13,7 @@ static const struct option rows[] = {
     { "image-path", 0, OPTION_TEXT, TEXT, "not built in" },
     { "work-path", 0, OPTION_TEXT, TEXT, "not built in" },
     { "tcp-established", 0, OPTION_FLAG, FLAG, "not built in" },
+    { "tcp-close", 0, OPTION_FLAG, FLAG, "not built in" },
     { "ext-unix-sk", 0, OPTION_FLAG, FLAG, "not built in" },
     { "shell-job", 0, OPTION_FLAG, FLAG, "not built in" },
     { "file-locks", 0, OPTION_FLAG, FLAG, "not built in" },

@@ -7,8 +7,11 @@
 static const struct option rows[] = {
     { "debug", 0, OPTION_FLAG, offsetof(struct globals, debug), "log every step with its result" },
     { "log", 0, OPTION_TEXT, offsetof(struct globals, log),
-            "file that the log is appended to (default: standard error)" },
+            "file that the log is appended to, \"journald:NAME\" or \"syslog:NAME\" (default: standard "
+            "error)" },
     { "log-format", 0, OPTION_TEXT, offsetof(struct globals, log_format), "\"text\" (default) or \"json\"" },
+    { "log-level", 0, OPTION_TEXT, offsetof(struct globals, log_level),
+            "\"error\", \"warning\" (default) or \"debug\", which is --debug" },
     { "root", 0, OPTION_TEXT, offsetof(struct globals, root),
             "directory of the containers' states (default: \"/run/nsrun\", or \"$XDG_RUNTIME_DIR/nsrun\" for "
             "users)" },

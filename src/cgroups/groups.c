@@ -47,7 +47,8 @@ static const char *mkdir_hint(int errnum)
     switch (errnum) {
     case EACCES:
     case EPERM:
-        return "root, or a user to whom the parent group was delegated, may make groups";
+        return "root, or a user to whom the parent group was delegated (by systemd with Delegate=yes), may "
+               "make groups";
     case EROFS:
         return "the cgroup file system is mounted read-only here";
     case EAGAIN:

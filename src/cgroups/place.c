@@ -66,7 +66,8 @@ static int leave_out(struct planner *planner, const char *names, const char *mou
     struct error_site site = { .stage = "cgroup",
         .errnum = EACCES,
         .object = mount,
-        .hint = "have a group delegated to this user, or leave cgroupsPath and this limit out" };
+        .hint = "have a group delegated to this user: of cgroup v2 by systemd-run --user --scope -p "
+                "Delegate=yes, of v1 by root's chown; or leave cgroupsPath and this limit out" };
     char pointer[128];
 
     needed &= ~CGROUP_BIT(CGROUP_DEVICES); /* without privileges no node can be made anyway */

@@ -104,7 +104,9 @@ int plan_add_group(
 int plan_refuse(struct planner *planner, enum cgroup_controller controller, const char *why)
 {
     const struct config_cgroups *cgroups = &planner->config->cgroups;
-    const char *hint = "enable the controller on this host, or leave the key out";
+    const char *hint =
+            "enable the controller on this host; where it is only not handed down, the unit above needs it "
+            "in Delegate= (Delegate=yes: all; for users in user@.service); or leave the key out";
     char pointer[128];
 
     (void)cgroup_needs(cgroups, controller, pointer, sizeof(pointer));

@@ -106,6 +106,18 @@ static int find_place(struct place *place, const char *id, const char *root)
     return 0;
 }
 
+int resctrl_find(const struct config_rdt *rdt, const char *id, const char *root, struct resctrl_paths *ret)
+{
+    struct place place = { .rdt = rdt };
+    int r = find_place(&place, id, root);
+
+    if (r < 0)
+        place_done(&place);
+    else
+        *ret = (struct resctrl_paths){ place.root, place.class, place.monitor };
+    return r;
+}
+
 static bool is_described(const struct config_rdt *rdt)
 {
     return rdt->l3_cache != NULL || rdt->memory_bandwidth != NULL || rdt->n_schemata > 0;

@@ -42,8 +42,12 @@ static void huge_refused(struct stats *stats, const char *size, const char *name
 
 static void hugepages(struct stats *stats, const char *size)
 {
+    char file[64];
+
     stats_open(stats, size);
     huge_members(stats, size, "");
+    (void)snprintf(file, sizeof(file), "hugetlb.%s.numa_stat", size);
+    stats_pairs_file(stats, "numa", file);
     if (stats->group->v2) {
         huge_refused(stats, size, "failcnt", "events");
         huge_refused(stats, size, "failcntLocal", "events.local");
@@ -84,43 +88,16 @@ void stats_hugetlb(const struct cgroup_set *set, struct stats *stats)
     stats_close(stats);
 }
 
-/* "mlx4_0 hca_handle=2 hca_object=max": a line per device. */
-static void rdma_list(struct stats *stats, const char *name, const char *file)
-{
-    CLEAN_FREE char *text = NULL;
-    char *rest = NULL;
-
-    if (cgroup_read_file(stats->group, file, &text) < 0)
-        return;
-    stats_open(stats, name);
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char *word_rest = NULL, *device = strtok_r(line, " ", &word_rest), *word;
-
-        if (device == NULL)
-            continue;
-        stats_open(stats, device);
-        while ((word = strtok_r(NULL, " ", &word_rest)) != NULL) {
-            char *equals = strchr(word, '=');
-
-            if (equals == NULL || strcmp(equals, "=max") == 0)
-                continue;
-            *equals = '\0';
-            stats_number(stats, word, strtoull(equals + 1, NULL, 10));
-        }
-        stats_close(stats);
-    }
-    stats_close(stats);
-}
-
 void stats_devices(const struct cgroup_set *set, struct stats *stats)
 {
-    static const char *const files[] = { "current", "peak", "max", "events" };
+    static const char *const files[][2] = { { "current", "current" }, { "peak", "peak" }, { "max", "max" },
+        { "events", "events" }, { "eventsLocal", "events.local" } };
 
     stats->group = cgroup_find(set, CGROUP_RDMA);
     if (stats->group != NULL) {
         stats_open(stats, "rdma");
-        rdma_list(stats, "current", "rdma.current");
-        rdma_list(stats, "max", "rdma.max");
+        stats_pairs_file(stats, "current", "rdma.current");
+        stats_pairs_file(stats, "max", "rdma.max");
         stats_close(stats);
     }
     for (enum cgroup_controller controller = CGROUP_MISC; controller <= CGROUP_DMEM; controller++) {
@@ -133,8 +110,8 @@ void stats_devices(const struct cgroup_set *set, struct stats *stats)
         for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
             char file[32];
 
-            (void)snprintf(file, sizeof(file), "%s.%s", prefix, files[i]);
-            stats_words_file(stats, files[i], file);
+            (void)snprintf(file, sizeof(file), "%s.%s", prefix, files[i][1]);
+            stats_words_file(stats, files[i][0], file);
         }
         stats_close(stats);
     }

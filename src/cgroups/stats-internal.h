@@ -27,6 +27,9 @@ bool stats_word(const char *text, const char *word, uint64_t *ret);
 void stats_words(struct stats *stats, const char *text);
 /* The same of a file, as an object; nothing where there is no such file. */
 void stats_words_file(struct stats *stats, const char *name, const char *file);
+/* "mlx4_0 hca_handle=2 hca_object=max": an object of each line, by its first word, and of each "word=number" a member; where the
+ * first word has a number too, as in "total=3 N0=1 N1=2", that is "total". */
+void stats_pairs_file(struct stats *stats, const char *name, const char *file);
 /* "1 2 3" or "0-2,4" as an array. */
 void stats_array(struct stats *stats, const char *name, const char *text, bool ranges);
 /* PSI: {"some": {...}, "full": {...}} */

@@ -106,6 +106,48 @@ void stats_words_file(struct stats *stats, const char *name, const char *file)
     stats_close(stats);
 }
 
+/* "word=number"; a "max" is no number. */
+static void pair(struct stats *stats, const char *name, const char *number)
+{
+    if (strcmp(number, "max") != 0)
+        stats_number(stats, name, strtoull(number, NULL, 10));
+}
+
+static void pairs(struct stats *stats, char *line)
+{
+    char *rest = NULL, *name = strtok_r(line, " ", &rest), *word, *number;
+
+    if (name == NULL)
+        return;
+    number = strchr(name, '=');
+    if (number != NULL)
+        *number++ = '\0';
+    stats_open(stats, name);
+    if (number != NULL)
+        pair(stats, "total", number);
+    while ((word = strtok_r(NULL, " ", &rest)) != NULL) {
+        number = strchr(word, '=');
+        if (number == NULL)
+            continue;
+        *number++ = '\0';
+        pair(stats, word, number);
+    }
+    stats_close(stats);
+}
+
+void stats_pairs_file(struct stats *stats, const char *name, const char *file)
+{
+    CLEAN_FREE char *text = NULL;
+    char *rest = NULL;
+
+    if (stats->group == NULL || cgroup_read_file(stats->group, file, &text) < 0)
+        return;
+    stats_open(stats, name);
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        pairs(stats, line);
+    stats_close(stats);
+}
+
 void stats_array(struct stats *stats, const char *name, const char *text, bool ranges)
 {
     const char *comma = "";

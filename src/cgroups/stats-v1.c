@@ -111,6 +111,7 @@ void stats_memory_v1(struct stats *stats)
     if (text != NULL)
         stats_words(stats, text);
     stats_close(stats);
+    stats_pairs_file(stats, "numa", "memory.numa_stat");
     if (cgroup_read_file(stats->group, "memory.oom_control", &control) == 0 &&
             stats_word(control, "oom_kill", &number)) {
         stats_open(stats, "events");

@@ -46,27 +46,68 @@ void stats_cpu_v2(struct stats *stats)
         stats_words(stats, text);
         stats_close(stats);
     }
+    stats_words_file(stats, "rawLocal", "cpu.stat.local");
     stats_pressure(stats, "psi", "cpu.pressure");
     stats_pressure(stats, "psiIrq", "irq.pressure");
     stats_close(stats);
 }
 
-static void memory_part(struct stats *stats, const char *name, const char *prefix)
+/* So often was the limit met, by that word of a file. */
+static void failures(struct stats *stats, const char *file, const char *word)
 {
-    static const char *const rows[][2] = { { "limit", "max" }, { "usage", "current" }, { "max", "peak" } };
     CLEAN_FREE char *events = NULL;
-    char file[64];
     uint64_t failed = 0;
+
+    if (cgroup_read_file(stats->group, file, &events) == 0)
+        (void)stats_word(events, word, &failed);
+    stats_number(stats, "failcnt", failed);
+}
+
+/* Swap has no low and no min. */
+static void memory_part(
+        struct stats *stats, const char *name, const char *prefix, const char *events, const char *word)
+{
+    static const char *const rows[][2] = { { "limit", "max" }, { "usage", "current" }, { "max", "peak" },
+        { "high", "high" }, { "low", "low" }, { "min", "min" } };
+    char file[64];
 
     stats_open(stats, name);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         (void)snprintf(file, sizeof(file), "%s.%s", prefix, rows[i][1]);
         (void)stats_file(stats, rows[i][0], file);
     }
-    (void)snprintf(file, sizeof(file), "%s.events", prefix);
-    if (cgroup_read_file(stats->group, file, &events) == 0)
-        (void)stats_word(events, strcmp(name, "swap") == 0 ? "fail" : "max", &failed);
-    stats_number(stats, "failcnt", failed);
+    failures(stats, events, word);
+    stats_close(stats);
+}
+
+/* Memory and swap together, as v1 counts them and runc prints them for v2 too. Of their common peak nobody knows. */
+static void memory_and_swap(struct stats *stats)
+{
+    static const char *const rows[][3] = { { "limit", "memory.max", "memory.swap.max" },
+        { "usage", "memory.current", "memory.swap.current" } };
+
+    stats_open(stats, "swap");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint64_t memory, swap;
+
+        if (!stats_read(stats->group, rows[i][1], &memory) || !stats_read(stats->group, rows[i][2], &swap))
+            continue;
+        stats_number(
+                stats, rows[i][0], memory == UINT64_MAX || swap == UINT64_MAX ? UINT64_MAX : memory + swap);
+    }
+    failures(stats, "memory.swap.events", "fail");
+    stats_close(stats);
+}
+
+static void zswap(struct stats *stats)
+{
+    uint64_t number;
+
+    if (!stats_read(stats->group, "memory.zswap.current", &number))
+        return;
+    stats_open(stats, "zswap");
+    (void)stats_file(stats, "limit", "memory.zswap.max");
+    stats_number(stats, "usage", number);
     stats_close(stats);
 }
 
@@ -99,8 +140,9 @@ void stats_memory_v2(struct stats *stats)
     (void)cgroup_read_file(stats->group, "memory.stat", &text);
     if (text != NULL && stats_word(text, "file", &number))
         stats_number(stats, "cache", number);
-    memory_part(stats, "usage", "memory");
-    memory_part(stats, "swap", "memory.swap");
+    memory_part(stats, "usage", "memory", "memory.events", "max");
+    memory_and_swap(stats);
+    memory_part(stats, "swapOnly", "memory.swap", "memory.swap.events", "fail");
     stats_open(stats, "kernel");
     if (text != NULL && stats_word(text, "kernel", &number))
         stats_number(stats, "usage", number);
@@ -113,6 +155,8 @@ void stats_memory_v2(struct stats *stats)
     if (text != NULL)
         stats_words(stats, text);
     stats_close(stats);
+    zswap(stats);
+    stats_pairs_file(stats, "numa", "memory.numa_stat");
     memory_events(stats, "events", "memory.events");
     memory_events(stats, "eventsLocal", "memory.events.local");
     stats_words_file(stats, "swapEvents", "memory.swap.events");
@@ -160,6 +204,7 @@ void stats_blkio_v2(struct stats *stats)
     if (cgroup_read_file(stats->group, "io.stat", &text) == 0) {
         io_list(stats, "ioServiceBytesRecursive", text, bytes);
         io_list(stats, "ioServicedRecursive", text, operations);
+        stats_pairs_file(stats, "raw", "io.stat"); /* what controllers of cost and latency add to it */
     }
     stats_pressure(stats, "psi", "io.pressure");
 }

@@ -102,6 +102,7 @@ static void pids(const struct cgroup_set *set, struct stats *stats)
     (void)pids_file(stats, "limit", "pids.max", keepers);
     (void)pids_file(stats, "peak", "pids.peak", keepers);
     stats_words_file(stats, "events", "pids.events");
+    stats_words_file(stats, "eventsLocal", "pids.events.local");
     stats_close(stats);
 }
 
@@ -113,6 +114,18 @@ static void blkio(const struct cgroup_set *set, struct stats *stats)
         stats_blkio_v2(stats);
     else if (stats->group != NULL)
         stats_blkio_v1(stats);
+    stats_close(stats);
+}
+
+/* The group itself, whatever its controllers. */
+static void group(const struct cgroup_set *set, struct stats *stats)
+{
+    stats->group = core(set);
+    if (stats->group == NULL)
+        return;
+    stats_open(stats, "cgroup");
+    stats_words_file(stats, "raw", "cgroup.stat");
+    stats_words_file(stats, "rawLocal", "cgroup.stat.local");
     stats_close(stats);
 }
 
@@ -147,8 +160,9 @@ int cgroup_stats_json(const struct cgroup_set *set, const struct cgroup_rest *re
     blkio(set, &stats);
     stats_hugetlb(set, &stats);
     stats_devices(set, &stats);
-    stats_open(&stats, "intel_rdt");
-    stats_close(&stats);
+    group(set, &stats);
+    stats_name(&stats, "intel_rdt");
+    buffer_text(out, rest->rdt != NULL ? rest->rdt : "{}");
     stats_name(&stats, "network_interfaces");
     buffer_text(out, rest->network != NULL ? rest->network : "null");
     from_processes(&stats);

@@ -36,7 +36,7 @@ static int enable_fail(const struct walk *walk, size_t length, int errnum)
         break;
     case EACCES:
     case EPERM:
-        site.hint = "this user was not delegated the parent group";
+        site.hint = "this user was not delegated the parent group: by systemd with Delegate=yes in its unit";
         break;
     default:
         break;

@@ -106,7 +106,7 @@ int lc_container_update(struct lc_runtime *runtime, const char *id, const struct
 
 int lc_container_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
 {
-    return target_stats(runtime, id, ret_json, err);
+    return target_stats(runtime, id, usage_rdt, ret_json, err);
 }
 
 int lc_container_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,

@@ -191,7 +191,8 @@ int lc_update(const char *root, const struct lc_update_options *options, struct 
     return target_update(NULL, root, options, &kind, err);
 }
 
-int target_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err)
+int target_stats(struct lc_runtime *runtime, const char *id, usage_classes *classes, char **ret_json,
+        struct lc_error **err)
 {
     struct container container;
     struct buffer out = { 0 };
@@ -202,7 +203,7 @@ int target_stats(struct lc_runtime *runtime, const char *id, char **ret_json, st
     if (container_status(&container) == STATUS_STOPPED)
         r = refuse(err, "stats", ESRCH, "container with id %s is not running", container.id);
     if (r == 0)
-        r = usage_json(&container, &out);
+        r = usage_json(&container, classes, &out);
     container_close(&container);
     if (r < 0) {
         buffer_done(&out);
@@ -214,7 +215,7 @@ int target_stats(struct lc_runtime *runtime, const char *id, char **ret_json, st
 
 int lc_stats(const char *root, char **ret_json, struct lc_error **err)
 {
-    return target_stats(NULL, root, ret_json, err);
+    return target_stats(NULL, root, NULL, ret_json, err);
 }
 
 int target_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,

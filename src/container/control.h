@@ -35,7 +35,9 @@ int target_kill(
 int target_freeze(struct lc_runtime *runtime, const char *id, bool frozen, struct lc_error **err);
 int target_update(struct lc_runtime *runtime, const char *id, const struct lc_update_options *given,
         const struct update_kind *kind, struct lc_error **err);
-int target_stats(struct lc_runtime *runtime, const char *id, char **ret_json, struct lc_error **err);
+typedef void usage_classes(const struct container *container, struct buffer *out); /* see usage_json() */
+int target_stats(struct lc_runtime *runtime, const char *id, usage_classes *classes, char **ret_json,
+        struct lc_error **err);
 int target_processes(struct lc_runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_count,
         struct lc_error **err);
 
@@ -54,7 +56,9 @@ void late_undo(struct container *container);
 int late_provide(struct container *container, const struct config_cgroups *wanted, struct lc_error **err);
 
 /* ---- usage.c ---- */
-/* What it uses now, as a JSON object. */
-int usage_json(const struct container *container, struct buffer *out);
+/* What it uses now, as a JSON object; `classes` adds what its class of service is, if it is in one, or NULL. */
+int usage_json(const struct container *container, usage_classes *classes, struct buffer *out);
+/* ---- usage-oci.c ---- */
+usage_classes usage_rdt;
 
 #endif

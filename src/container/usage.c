@@ -96,11 +96,16 @@ static char *interfaces(const struct container *container)
     return buffer_take_text(&out);
 }
 
-int usage_json(const struct container *container, struct buffer *out)
+int usage_json(const struct container *container, usage_classes *classes, struct buffer *out)
 {
-    CLEAN_FREE char *network = interfaces(container);
+    struct buffer rdt = { 0 };
+    CLEAN_FREE char *network = interfaces(container), *shares = NULL;
     struct cgroup_rest rest = { .network = network };
 
+    if (classes != NULL)
+        classes(container, &rdt);
+    if (rdt.length > 0)
+        rest.rdt = shares = buffer_take_text(&rdt);
     if (!cgroup_counts_all(&container->record.groups))
         rest.known = add_processes(container, &rest) == 0;
     return cgroup_stats_json(&container->record.groups, &rest, out);

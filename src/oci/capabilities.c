@@ -51,6 +51,7 @@ void read_process_capabilities(struct reader *reader, const struct node *node, v
 
     for (size_t i = 0; i < CAPS_MAX_; i++)
         keys[i] = (struct key){ sets[i], read_set, i * sizeof(config->oci.capabilities[0]) };
+    memset(config->oci.capabilities, 0, sizeof(config->oci.capabilities)); /* nothing of the container's */
     read_object(reader, node, keys, CAPS_MAX_, config->oci.capabilities);
     config->oci.capabilities_present = true;
     config->capabilities = config->oci.capabilities[CAPS_BOUNDING];

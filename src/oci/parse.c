@@ -139,13 +139,38 @@ static void read_other_process(struct reader *reader, const struct oci_text *pro
     config->file = own.file;
 }
 
+/* What another process leaves out, and then is the container's, as with runc and crun; args and cwd are always its own. */
+static bool is_inherited(const char *key)
+{
+    static const char *const names[] = { "args", "cwd", "capabilities", "rlimits", "apparmorProfile",
+        "selinuxLabel" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void keep_inherited(json_t *process)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(process, next, key, value)
+    {
+        if (!is_inherited(key))
+            (void)json_object_del(process, key);
+    }
+}
+
 static void read_texts(struct reader *reader, const struct oci_text *process)
 {
     json_t *tree = syntax_load(reader);
 
     if (tree != NULL) {
         if (process != NULL)
-            (void)json_object_del(tree, "process"); /* -1: there was none */
+            keep_inherited(json_object_get(tree, "process"));
         read_tree(reader, tree);
     }
     json_decref(tree);

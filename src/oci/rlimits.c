@@ -27,6 +27,9 @@ void read_process_rlimits(struct reader *reader, const struct node *node, void *
 {
     struct lc_config *config = target;
 
+    /* As if it were absent: a process that joins has the container's. */
+    if (json_is_array(node->json) && json_array_size(node->json) == 0)
+        return;
     config->rlimits = read_items(reader, node, "an array of {type, soft, hard}", RLIMITS_MAX,
             sizeof(*config->rlimits), read_one, &config->n_rlimits);
 }

@@ -24,7 +24,16 @@ static const struct file v2_files[] = {
             "nr_throttled 2\nthrottled_usec 44\nnr_bursts 1\nburst_usec 9\n" },
     { "cpu.pressure", "some avg10=1.50 avg60=0.25 avg300=0.00 total=77\nfull avg10=0.00 avg60=0.00 "
                       "avg300=0.00 total=0\n" },
+    { "cpu.stat.local", "throttled_usec 11\n" },
+    { "cgroup.stat", "nr_descendants 2\nnr_dying_descendants 1\n" },
     { "memory.max", "max\n" },
+    { "memory.high", "max\n" },
+    { "memory.low", "1024\n" },
+    { "memory.min", "512\n" },
+    { "memory.numa_stat", "anon N0=60 N1=40\nfile N0=200 N1=0\n" },
+    { "memory.zswap.current", "7\n" },
+    { "memory.zswap.max", "9\n" },
+    { "memory.swap.high", "18\n" },
     { "memory.current", "4096\n" },
     { "memory.peak", "8192\n" },
     { "memory.stat", "anon 100\nfile 200\nkernel 300\nsock 400\n" },
@@ -38,16 +47,20 @@ static const struct file v2_files[] = {
     { "pids.current", "3\n" },
     { "pids.peak", "12\n" },
     { "pids.events", "max 2\n" },
+    { "pids.events.local", "max 1\n" },
     { "io.stat", "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n"
-                 "8:16 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=50 dios=60\n" },
+                 "8:16 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=50 dios=60 "
+                 "cost.usage=70 cost.wait=80\n" },
     { "hugetlb.2MB.max", "max\n" },
     { "hugetlb.2MB.current", "0\n" },
     { "hugetlb.2MB.events", "max 4\n" },
+    { "hugetlb.2MB.numa_stat", "total=2097152 N0=0 N1=2097152\n" },
     { "hugetlb.2MB.rsvd.current", "2097152\n" },
     { "rdma.max", "mlx4_0 hca_handle=2 hca_object=max\n" },
     { "rdma.current", "mlx4_0 hca_handle=1 hca_object=20\n" },
     { "misc.current", "res_a 3\nres_b 0\n" },
     { "misc.max", "res_a max\nres_b 4\n" },
+    { "misc.events.local", "res_a.max 6\n" },
 };
 
 static const struct file v1_files[] = {
@@ -60,6 +73,7 @@ static const struct file v1_files[] = {
     { "memory.failcnt", "2\n" },
     { "memory.memsw.failcnt", "3\n" },
     { "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n" },
+    { "memory.numa_stat", "total=5 N0=3 N1=2\nhierarchical_total=9 N0=9 N1=0\n" },
     { "blkio.throttle.read_bps_device", "" },
     { "blkio.throttle.io_service_bytes_recursive",
             "8:0 Read 100\n8:0 Write 200\n8:0 Sync 300\n8:0 Async 0\n8:0 Discard 0\n8:0 Total 300\n"
@@ -157,17 +171,25 @@ static void test_v2(void **state)
         { "cpu/throttling/bursts", 1 }, { "cpu/throttling/burstTime", 9000 }, { "cpu/psi/some/avg10", 1.5 },
         { "cpu/psi/some/total", 77 }, { "cpu/psi/full/total", 0 }, { "memory/usage/limit", 0x1p64 },
         { "memory/usage/usage", 4096 }, { "memory/usage/max", 8192 }, { "memory/usage/failcnt", 3 },
-        { "memory/swap/limit", 20 }, { "memory/swap/max", 15 }, { "memory/swap/failcnt", 9 },
-        { "memory/cache", 200 }, { "memory/kernel/usage", 300 }, { "memory/kernelTCP/usage", 400 },
-        { "memory/raw/anon", 100 }, { "memory/events/outOfMemory", 4 }, { "memory/events/killed", 5 },
-        { "memory/events/groupKilled", 6 }, { "memory/eventsLocal/killed", 0 },
-        { "memory/swapEvents/max", 8 }, { "pids/current", 3 }, { "pids/limit", 30 }, { "pids/peak", 12 },
-        { "pids/events/max", 2 }, { "blkio/ioServiceBytesRecursive/2/value", 5 },
-        { "blkio/ioServiceBytesRecursive/4/value", 20 }, { "blkio/ioServicedRecursive/5/value", 60 },
-        { "hugetlb/2MB/failcnt", 4 }, { "hugetlb/2MB/rsvd/usage", 2097152 },
-        { "rdma/current/mlx4_0/hca_object", 20 }, { "rdma/max/mlx4_0/hca_handle", 2 },
-        { "rdma/max/mlx4_0/hca_object", -1 }, { "misc/current/res_a", 3 }, { "misc/max/res_a", -1 },
-        { "misc/max/res_b", 4 }, { "from_processes/0", -1 } };
+        { "memory/swap/limit", 0x1p64 }, { "memory/swap/usage", 4106 }, { "memory/swap/max", -1 },
+        { "memory/swap/failcnt", 9 }, { "memory/swapOnly/limit", 20 }, { "memory/swapOnly/usage", 10 },
+        { "memory/swapOnly/max", 15 }, { "memory/swapOnly/failcnt", 9 }, { "memory/cache", 200 },
+        { "memory/kernel/usage", 300 }, { "memory/kernelTCP/usage", 400 }, { "memory/raw/anon", 100 },
+        { "memory/events/outOfMemory", 4 }, { "memory/events/killed", 5 }, { "memory/events/groupKilled", 6 },
+        { "memory/eventsLocal/killed", 0 }, { "memory/swapEvents/max", 8 }, { "pids/current", 3 },
+        { "pids/limit", 30 }, { "pids/peak", 12 }, { "pids/events/max", 2 },
+        { "blkio/ioServiceBytesRecursive/2/value", 5 }, { "blkio/ioServiceBytesRecursive/4/value", 20 },
+        { "blkio/ioServicedRecursive/5/value", 60 }, { "hugetlb/2MB/failcnt", 4 },
+        { "hugetlb/2MB/rsvd/usage", 2097152 }, { "rdma/current/mlx4_0/hca_object", 20 },
+        { "rdma/max/mlx4_0/hca_handle", 2 }, { "rdma/max/mlx4_0/hca_object", -1 },
+        { "misc/current/res_a", 3 }, { "misc/max/res_a", -1 }, { "misc/max/res_b", 4 },
+        { "misc/eventsLocal/res_a.max", 6 }, { "cpu/rawLocal/throttled_usec", 11 },
+        { "cgroup/raw/nr_dying_descendants", 1 }, { "memory/usage/high", 0x1p64 },
+        { "memory/usage/low", 1024 }, { "memory/usage/min", 512 }, { "memory/swapOnly/high", 18 },
+        { "memory/swapOnly/low", -1 }, { "memory/numa/anon/N1", 40 }, { "memory/zswap/usage", 7 },
+        { "memory/zswap/limit", 9 }, { "pids/eventsLocal/max", 1 }, { "blkio/raw/8:16/cost.wait", 80 },
+        { "blkio/raw/8:0/rbytes", 1 }, { "hugetlb/2MB/numa/total/N1", 2097152 },
+        { "hugetlb/2MB/numa/total/total", 2097152 }, { "from_processes/0", -1 } };
     struct directory directory;
     struct cgroup_final final;
     json_t *stats;
@@ -184,6 +206,10 @@ static void test_v2(void **state)
     assert_true(
             final.read_bytes == 11 && final.written_bytes == 22 && final.reads == 33 && final.writes == 44);
     assert_true(final.pids_peak == 12 && final.pids_refused == 2);
+    write_file(directory.path, &(struct file){ "memory.max", "5000\n" });
+    stats = take(&directory.set, &(struct cgroup_rest){ 0 });
+    check(stats, (struct expected[]){ { "memory/usage/limit", 5000 }, { "memory/swap/limit", 5020 } }, 2);
+    json_decref(stats);
     remove_directory(&directory, v2_files, ARRAY_SIZE(v2_files));
 }
 
@@ -192,7 +218,8 @@ static void test_v1(void **state)
     static const struct expected rows[] = { { "cpu/usage/total", 9000 }, { "cpu/usage/user", 6000 },
         { "memory/usage/usage", 4096 }, { "memory/usage/failcnt", 2 }, { "memory/events/killed", 5 },
         { "blkio/ioServiceBytesRecursive/1/value", 200 }, { "blkio/ioServicedRecursive/0/value", 10 },
-        { "pids/current", 3 }, { "pids/limit", -1 }, { "from_processes/0", -1 } };
+        { "pids/current", 3 }, { "pids/limit", -1 }, { "memory/numa/total/total", 5 },
+        { "memory/numa/hierarchical_total/N0", 9 }, { "cgroup/raw", -1 }, { "from_processes/0", -1 } };
     struct directory directory;
     struct cgroup_final final;
     json_t *stats;

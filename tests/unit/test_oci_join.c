@@ -5,6 +5,7 @@
 #include <base/arena.h>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <unistd.h>
 
 #define FILTER "{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n\"syscalls\": [] }"
@@ -55,6 +56,52 @@ static void test_kept(void **state)
     assert_string_equal(config->environment[0], "hooks=1");
     assert_true(config->rlimits[0].hard == UINT64_MAX);
     config_free(config);
+}
+
+/* What it leaves out of four members is the container's; what it says, and all else, is its own. */
+static void test_inherited(void **state)
+{
+#define CONTAINERS                                                                                           \
+    PROCESS("\"apparmorProfile\":\"p\",\"selinuxLabel\":\"l\",\"noNewPrivileges\":true,\"oomScoreAdj\":5,"   \
+            "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":1,\"hard\":2}],"                                \
+            "\"capabilities\":{\"bounding\":[\"CAP_KILL\"],\"effective\":[\"CAP_KILL\"]}")
+    static const struct {
+        const char *members, *profile, *label;
+        size_t n_rlimits;
+        uint64_t bounding, permitted;
+        bool capabilities;
+    } rows[] = {
+        { "", "p", "l", 1, 1 << CAP_KILL, 0, true },
+        { ",\"apparmorProfile\":\"\",\"selinuxLabel\":null,\"rlimits\":[],\"capabilities\":null", "p", "l", 1,
+                1 << CAP_KILL, 0, true },
+        { ",\"apparmorProfile\":\"q\",\"selinuxLabel\":\"m\",\"capabilities\":{}", "q", "m", 1, 0, 0, true },
+        { ",\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":0,\"hard\":0},{\"type\":\"RLIMIT_CPU\",\"soft\":"
+          "1,"
+          "\"hard\":1}],\"capabilities\":{\"permitted\":[\"CAP_CHOWN\"]}",
+                "p", "l", 2, 0, 1 << CAP_CHOWN, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char process[512];
+        struct lc_config *c = NULL;
+
+        (void)snprintf(process, sizeof(process), "{\"args\":[\"b\"],\"cwd\":\"/x\"%s}", rows[i].members);
+        assert_int_equal(
+                oci_parse_process(&(struct oci_text){ CONTAINERS, strlen(CONTAINERS), "config.json" },
+                        &(struct oci_text){ process, strlen(process), "process.json" }, "/b", &c, NULL),
+                0);
+        assert_string_equal(c->apparmor_profile, rows[i].profile);
+        assert_string_equal(c->process_label, rows[i].label);
+        assert_int_equal(c->n_rlimits, rows[i].n_rlimits);
+        assert_int_equal(c->capabilities, rows[i].bounding);
+        assert_int_equal(c->oci.capabilities[CAPS_BOUNDING], rows[i].bounding);
+        assert_int_equal(c->oci.capabilities[CAPS_EFFECTIVE], rows[i].bounding);
+        assert_int_equal(c->oci.capabilities[CAPS_PERMITTED], rows[i].permitted);
+        assert_int_equal(c->oci.capabilities_present, rows[i].capabilities);
+        assert_true(!c->no_new_privileges && !c->oom_score_adj.set);
+        config_free(c);
+    }
 }
 
 struct calls {
@@ -153,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_inherited),
         cmocka_unit_test(test_compiled),
         cmocka_unit_test(test_places),
     };

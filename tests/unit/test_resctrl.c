@@ -2,6 +2,7 @@
  * here: a new class has its files at once, and goes with them. */
 #include <cgroups/resctrl.h>
 
+#include <base/buffer.h>
 #include <base/util.h>
 
 #include <setjmp.h>
@@ -302,12 +303,67 @@ static void test_update(void **state)
     assert_int_equal(resctrl_remove(made, "c1"), 0);
 }
 
+/* One directory as the kernel would have it, a file of it gone: as on a processor that does not count that. */
+static void make_files(const char *const (*files)[2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char path[256];
+
+        (void)snprintf(path, sizeof(path), "%s", below(files[i][0]));
+        for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
+            *slash = '\0';
+            (void)syscall(SYS_mkdirat, AT_FDCWD, path, 0755);
+        }
+        write_text(path, files[i][1]);
+    }
+}
+
+static void check_stats(const struct config_rdt *rdt, const char *expected)
+{
+    struct buffer out = { 0 };
+    CLEAN_FREE char *text = NULL;
+
+    resctrl_stats_json(rdt, "c1", root, &out);
+    text = buffer_take_text(&out);
+    assert_string_equal(text, expected);
+}
+
+static void test_stats(void **state)
+{
+    static const char *const allocation[][2] = { { "info/L3/cbm_mask", "7ff\n" },
+        { "info/L3/min_cbm_bits", "1\n" }, { "info/L3/num_closids", "16\n" },
+        { "info/MB/bandwidth_gran", "10\n" }, { "info/MB/delay_linear", "1\n" },
+        { "info/MB/min_bandwidth", "10\n" }, { "info/MB/num_closids", "8\n" } };
+    static const char *const monitoring[][2] = { { "c1/mon_data/mon_L3_01/llc_occupancy", "Unavailable\n" },
+        { "c1/mon_data/mon_L3_00/llc_occupancy", "9\n" },
+        { "c1/mon_groups/c1/mon_data/mon_L3_00/mbm_total_bytes", "5\n" },
+        { "c1/mon_groups/c1/mon_data/mon_L3_00/mbm_local_bytes", "4\n" } };
+    struct config_rdt rdt = { .present = true };
+    struct lc_error *err = NULL;
+    CLEAN_FREE char *made = create(&rdt, "c1", 1), *old = NULL;
+
+    (void)state;
+    assert_string_equal(made, below("c1"));
+    check_stats(&rdt, "{}");
+    make_files(allocation, ARRAY_SIZE(allocation));
+    must(resctrl_update(&rdt, "c1", root, "L3:0=3", NULL, &old, NULL, &err), &err);
+    make_files(monitoring, ARRAY_SIZE(monitoring));
+#define ALLOCATION                                                                                           \
+    "\"l3_cache_info\":{\"cbm_mask\":\"7ff\",\"min_cbm_bits\":1,\"num_closids\":16},"                        \
+    "\"l3_cache_schema_root\":\"L3:0=7ff;1=7ff\",\"l3_cache_schema\":\"L3:0=3\","                            \
+    "\"mem_bw_info\":{\"bandwidth_gran\":10,\"delay_linear\":1,\"min_bandwidth\":10,\"num_closids\":8},"     \
+    "\"mem_bw_schema_root\":\"MB:0=100;1=100\",\"mem_bw_schema\":\"MB:0=100;1=100\""
+    check_stats(&rdt, "{" ALLOCATION ",\"cmt_stats\":[{\"llc_occupancy\":9},{}]}");
+    rdt.monitoring = true; /* what the container alone uses */
+    check_stats(&rdt, "{" ALLOCATION ",\"mbm_stats\":[{\"mbm_total_bytes\":5,\"mbm_local_bytes\":4}]}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_own_class), TEST(test_schemata), TEST(test_shared_class),
-        TEST(test_root_class), TEST(test_race), TEST(test_errors), TEST(test_update) };
+        TEST(test_root_class), TEST(test_race), TEST(test_errors), TEST(test_update), TEST(test_stats) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -171,6 +172,50 @@ def test_debug_and_warnings(fake):
     assert result.call("lc_runtime_open")["flags"] == STEPS
 
 
+@pytest.mark.parametrize("arguments, levels, steps", [
+    ([], ["warning", "error"], False), (["--log-level", "error"], ["error"], False),
+    (["--log-level=warning"], ["warning", "error"], False), (["--log-level=debug"], ["debug", "warning", "error"], True),
+    (["--debug", "--log-level=error"], ["error"], False)])
+def test_log_level(fake, arguments, levels, steps):
+    result = fake(*arguments, "start", "a", warn=1, fail=fail("lc_container_start", 22))
+    assert [LINE.match(line).group(1) for line in result.err.splitlines()] == levels, result
+    assert result.call("lc_runtime_open")["flags"] == STEPS * steps
+
+
+def test_bad_log_level(fake):
+    result = fake("--log-level", "loud", "list")
+    assert result.status == 1 and "invalid log-level: loud" in result.message() and not result.calls, result
+
+
+def test_log_as_crun_names_files(fake):
+    assert fake("--log=file:" + os.path.join(fake.directory, "log"), "kill", "a", "FOO").status == 1
+    with open(os.path.join(fake.directory, "log"), encoding="utf-8") as log:
+        assert LINE.match(log.read()).group(1) == "error"
+
+
+@pytest.mark.parametrize("where, name, begin", [("journald:web", "journal", "<11>web: "), ("syslog:", "log", "<11>nsrun: ")])
+def test_log_of_the_system(fake, where, name, begin):
+    """On sockets where those of the journal and of syslog are."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(os.path.join(fake.directory, name))
+        server.settimeout(10)
+        script = ('mount -t tmpfs t /run && mkdir -p /run/systemd/journal && ln -s "$1/journal" /run/systemd/journal/dev-log && '
+                  'mount -t tmpfs t /dev && ln -s "$1/log" /dev/log && exec "$2" --log="$3" --log-format=json kill a FOO')
+        result = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", fake.directory, fake.program, where],
+                                capture_output=True, text=True, timeout=20)
+        said = 'nsrun kill failed: unknown signal "FOO"'
+        assert result.returncode == 1 and result.stderr == said + "\n", result
+        assert server.recv(1000).decode() == begin + said
+
+
+@pytest.mark.parametrize("where", ["journald:web", "syslog:web"])
+def test_log_of_a_system_without(fake, where):
+    result = subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /run && mount -t tmpfs t /dev && exec "$@"', "sh",
+                             fake.program, "--log", where, "list"], cwd=fake.directory, capture_output=True, text=True)
+    assert result.returncode == 1 and re.search("connect /.*log: No such file", result.stderr), result
+    assert not os.path.exists(os.path.join(fake.directory, where))
+
+
 def test_log_that_cannot_be_opened(fake):
     result = fake("--log", "/nonexistent/log", "list")
     assert result.status == 1 and "open /nonexistent/log: " in result.message() and not result.calls
@@ -180,6 +225,12 @@ def test_global_options(fake):
     result = fake("-root", "/r", "--systemd-cgroup", "--rootless=true", "--criu", "x", "start", "a")
     assert result.status == 0
     assert result.call("lc_runtime_open") | {"root": "/r", "flags": SYSTEMD} == result.call("lc_runtime_open")
+
+
+@pytest.mark.parametrize("word, good", [("true", True), ("0", True), ("Auto", True), ("", True), ("maybe", False)])
+def test_rootless_is_true_false_or_auto(fake, word, good):
+    result = fake("--rootless=" + word, "start", "a")
+    assert (result.status == 0) == good and ('--rootless' in result.err) != good and bool(result.calls) == good, result
 
 
 # ---- failures ----
@@ -224,8 +275,9 @@ def test_every_mistake_of_a_file_has_a_line(fake):
 def test_not_built_in(fake, command):
     result = fake(command, "--image-path", "/i", "--work-path=/w", "a")
     assert result.status == 1 and result.message() == f"nsrun {command} failed: not built in" and not result.calls
-    newer = fake("checkpoint", "--tcp-skip-in-flight", "--link-remap", "a")
+    newer = fake("checkpoint", "--tcp-skip-in-flight", "--link-remap", "--network-lock", "skip", "a")
     assert newer.message() == "nsrun checkpoint failed: not built in"
+    assert fake("restore", "--tcp-close", "a").message() == "nsrun restore failed: not built in"
 
 
 # ---- create, run ----
@@ -258,10 +310,10 @@ def test_another_config(fake, tmp_path):
     assert result.status == 1 and "none.json: No such file or directory" in result.message(), result
 
 
-@pytest.mark.parametrize("manager, status", [("cgroupfs", 0), ("systemd", 0), ("disabled", 1)])
+@pytest.mark.parametrize("manager, status", [("cgroupfs", 0), ("systemd", 0), ("disabled", 1), ("x", 1)])
 def test_cgroup_manager(fake, manager, status):
     result = fake("--cgroup-manager", manager, "create", "a")
-    assert result.status == status and ("expected cgroupfs or systemd" in result.err) == bool(status), result
+    assert result.status == status and ("--cgroup-manager" in result.err) == bool(status), result
     opened = [call for call in result.calls if call["function"] == "lc_runtime_open"]
     assert [bool(call["flags"] & 1) for call in opened] == [manager == "systemd"] * (not status), result
 

@@ -248,6 +248,23 @@ def test_exec(bundle):
     bundle.delete("--force")
 
 
+@pytest.mark.parametrize("members, bounding, soft", [
+    ({}, 1 << 5, "77"), ({"capabilities": {}, "rlimits": [{"type": "RLIMIT_CORE", "soft": 3, "hard": 3}]}, 0, "3")])
+def test_exec_of_a_process_that_leaves_something_out(bundle, members, bounding, soft):
+    """Capabilities and limits are the container's then, as with runc and crun; noNewPrivileges never is."""
+    bundle.process.update(noNewPrivileges=True, rlimits=[{"type": "RLIMIT_CORE", "soft": 77, "hard": 77}],
+                          capabilities={name: ["CAP_KILL"] for name in ("bounding", "effective", "permitted")})
+    bundle.start()
+    write(os.path.join(bundle.directory, "process.json"), json.dumps(
+        {"cwd": "/", "args": ["/bin/cat", "/proc/self/status", "/proc/self/limits"], **members}))
+    text = bundle.ok("exec", "--process", "process.json", bundle.name).out
+    status = proc.status(text)
+    assert [int(status[f"Cap{which}"], 16) for which in ("Bnd", "Eff", "Prm")] == [bounding] * 3
+    assert status["NoNewPrivs"] == "0"
+    assert next(line for line in text.splitlines() if line.startswith("Max core")).split()[4] == soft
+    bundle.delete("--force")
+
+
 def test_exec_detached(bundle):
     bundle.start()
     bundle.ok("exec", "--detach", "--pid-file", "pid", bundle.name, "sleep", "500")

@@ -150,7 +150,7 @@ def test_ids_of_others(ordinary, subordinate):
 def test_limit_without_delegation(ordinary, resources, pointer):
     ordinary.linux["resources"] = resources
     result = ordinary.refused(f"/linux/resources/{pointer}")
-    assert "permission" in result.err.lower() or "delegat" in result.err.lower(), result
+    assert "delegated to this user" in result.err and "Delegate=yes" in result.err, result
 
 
 def test_update_without_groups(ordinary):

@@ -7,6 +7,7 @@ import pytest
 from support.wait import wait_until
 
 MIB = 1 << 20
+UNLIMITED = (1 << 64) - 1
 HOG = "tail /dev/zero"
 
 
@@ -47,16 +48,18 @@ def words(text):
 
 
 def number(text):
-    return (1 << 64) - 1 if text == "max" else int(text)
+    return UNLIMITED if text == "max" else int(text)
 
 
-# member -> file, and the word in it; of either version, whichever is there
+# member -> file (or the sum of two), and the word in it; of either version, whichever is there
 EXPECTED = {
     ("memory", "usage", "usage"): [("memory.usage_in_bytes", None), ("memory.current", None)],
     ("memory", "usage", "limit"): [("memory.limit_in_bytes", None), ("memory.max", None)],
     ("memory", "usage", "max"): [("memory.max_usage_in_bytes", None), ("memory.peak", None)],
-    ("memory", "swap", "usage"): [("memory.memsw.usage_in_bytes", None), ("memory.swap.current", None)],
-    ("memory", "swap", "limit"): [("memory.memsw.limit_in_bytes", None), ("memory.swap.max", None)],
+    ("memory", "swap", "usage"): [("memory.memsw.usage_in_bytes", None), ("memory.current+memory.swap.current", None)],
+    ("memory", "swap", "limit"): [("memory.memsw.limit_in_bytes", None), ("memory.max+memory.swap.max", None)],
+    ("memory", "swapOnly", "usage"): [("memory.swap.current", None)],
+    ("memory", "swapOnly", "limit"): [("memory.swap.max", None)],
     ("memory", "cache"): [("memory.stat", "cache"), ("memory.stat", "file")],
     ("memory", "events", "killed"): [("memory.oom_control", "oom_kill"), ("memory.events", "oom_kill")],
     ("memory", "events", "max"): [("memory.events", "max")],
@@ -65,6 +68,14 @@ EXPECTED = {
     ("pids", "limit"): [("pids.max", None)],
     ("pids", "peak"): [("pids.peak", None)],
     ("pids", "events", "max"): [("pids.events", "max")],
+    ("pids", "eventsLocal", "max"): [("pids.events.local", "max")],
+    ("memory", "usage", "high"): [("memory.high", None)],
+    ("memory", "usage", "low"): [("memory.low", None)],
+    ("memory", "usage", "min"): [("memory.min", None)],
+    ("memory", "swapOnly", "high"): [("memory.swap.high", None)],
+    ("memory", "zswap", "usage"): [("memory.zswap.current", None)],
+    ("cpu", "rawLocal", "throttled_usec"): [("cpu.stat.local", "throttled_usec")],
+    ("cgroup", "raw", "nr_descendants"): [("cgroup.stat", "nr_descendants")],
     ("cpu", "usage", "total"): [("cpuacct.usage", None), ("cpu.stat", "usage_usec")],
     ("cpu", "throttling", "periods"): [("cpu.stat", "nr_periods")],
     ("cpu", "throttling", "throttledPeriods"): [("cpu.stat", "nr_throttled")],
@@ -75,10 +86,11 @@ EXPECTED = {
 def kernel_value(kernel, path):
     """What the files say for a member; None: they say nothing."""
     for file, word in EXPECTED[path]:
-        if file not in kernel or word and word not in words(kernel[file]):
+        names = file.split("+")
+        if not set(names) <= set(kernel) or word and word not in words(kernel[file]):
             continue
-        value = words(kernel[file])[word] if word else number(kernel[file])
-        return value * 1000 if word and word.endswith("_usec") else value
+        value = words(kernel[file])[word] if word else min(sum(number(kernel[name]) for name in names), UNLIMITED)
+        return value * 1000 if word and word.endswith("_usec") and path[1] != "rawLocal" else value
     return None
 
 
@@ -107,6 +119,31 @@ def test_nsinit_stats_agree_with_the_kernel(limited):
     assert check_agreement(stats, kernel, files(groups)) >= 8
     assert stats["memory"]["raw"] == words(kernel["memory.stat"])
     assert [entry["Name"] for entry in stats["network_interfaces"]] == ["lo"]
+
+
+def pairs(text):
+    """"name key=1 key=2" per line; of v1: "name=3 key=1 key=2"."""
+    found = {}
+    for line in text.splitlines():
+        first, *rest = line.split()
+        name, _, total = first.partition("=")
+        members = [("total", total)] * bool(total) + [word.split("=") for word in rest]
+        found[name] = {key: int(value) for key, value in members}
+    return found
+
+
+def test_each_node_and_device(limited):
+    """The files whose words nobody knows beforehand, as they are: NUMA nodes and, with what controllers of cost add, devices."""
+    limited.start("dd if=/dev/zero of=/dev/shm/x bs=1k count=300 2>/dev/null; echo ready; exec sleep 1000")
+    assert limited.nsinit_run("pause").status == 0
+    kernel = files([entry["path"] for entry in limited.state()["cgroups"]])
+    stats = json.loads(limited.nsinit_run("stats").out)
+    found = [(stats[part].get(name), pairs(kernel[file])) for part, name, file in
+             (("memory", "numa", "memory.numa_stat"), ("blkio", "raw", "io.stat")) if file in kernel]
+    if not found:
+        pytest.skip("this kernel has neither memory.numa_stat nor io.stat")
+    for ours, its in found:
+        assert ours == its
 
 
 def test_nsrun_stats_agree_with_the_kernel(bundle):

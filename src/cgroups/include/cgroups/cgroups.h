@@ -130,6 +130,7 @@ struct cgroup_rest {
     uint64_t user, kernel, resident; /* nanoseconds; bytes */
     size_t pids;
     const char *network; /* the JSON of network_interfaces; NULL: null */
+    const char *rdt;     /* of intel_rdt; NULL: {} */
 };
 /* Do the groups count time, memory and processes? Then the numbers of cgroup_rest are not looked at. */
 bool cgroup_counts_all(const struct cgroup_set *set);

@@ -3,6 +3,7 @@
 #ifndef CGROUPS_RESCTRL_H
 #define CGROUPS_RESCTRL_H
 
+#include <base/buffer.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <config/config.h>
@@ -28,6 +29,16 @@ int resctrl_place(
 int resctrl_update(const struct config_rdt *rdt, const char *id, const char *root, const char *l3_cache,
         const char *memory_bandwidth, char **ret_old, const struct log *log, struct lc_error **err);
 void resctrl_restore(const struct config_rdt *rdt, const char *id, const char *root, const char *old);
+
+/* Where a container's files are; `monitor` NULL: it is not monitored by itself. 0 or -errno. */
+struct resctrl_paths {
+    char *root, *class, *monitor; /* to be freed */
+};
+int resctrl_find(const struct config_rdt *rdt, const char *id, const char *root, struct resctrl_paths *ret);
+
+bool resctrl_is_mounted(void);
+/* Appends the object that `runc events --stats` calls intel_rdt; nothing when resctrl is not there. */
+void resctrl_stats_json(const struct config_rdt *rdt, const char *id, const char *root, struct buffer *out);
 
 /* Removes what was made for this container: a class of a given name only when no task of another one is left in it, but always
  * the monitoring group. Missing ones are fine. 0 or -errno. */

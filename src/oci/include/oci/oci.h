@@ -29,8 +29,9 @@ struct oci_text {
     size_t length;
     const char *file;
 };
-/* A configuration whose `process` is the object of another text (exec --process); NULL: its own. Errors in it name its own
- * file, with pointers from its own root: "/user/uid". */
+/* A configuration whose `process` is the object of another text (exec --process); NULL: its own. Capabilities, rlimits, AppArmor profile
+ * and SELinux label that it leaves out are those of the configuration's process. Errors in it name its own file, with pointers from
+ * its own root: "/user/uid". */
 int oci_parse_process(const struct oci_text *config, const struct oci_text *process, const char *bundle,
         struct lc_config **ret, struct lc_error **err);
 
