@@ -122,6 +122,9 @@ LC_API int lc_process_wait(struct lc_process *process, int *ret_status, struct l
  * was in it any more; null is what no control group of it, or not this kernel, counts. Of a process that joined: what it has used
  * itself. The caller frees it. Errors: -EBUSY (not waited for), -ENODATA (not asked for). Since: 0.3 */
 LC_API int lc_process_stats(const struct lc_process *process, char **ret_json, struct lc_error **err);
+/* Removes the container that lc_container_run() has made, with all that its making made; it is killed first if it lives. Never another
+ * one that has its id by now: when somebody has deleted it already, there is nothing to do. Since: 0.3 */
+LC_API int lc_process_delete(struct lc_process *process, struct lc_error **err);
 /* Accepts NULL. A process that has not been waited for is killed and waited for. Since: 0.1 */
 LC_API void lc_process_free(struct lc_process *process);
 

@@ -182,10 +182,7 @@ static int start_or_join(struct lc_process *process, const struct lc_config *con
             lc_error_free(failure);
             continue;
         }
-        if (err != NULL && *err == NULL)
-            *err = failure;
-        else
-            lc_error_free(failure);
+        error_append(err, failure);
         break;
     }
     container_unlock(container);

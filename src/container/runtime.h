@@ -39,6 +39,8 @@ int oci_open(struct lc_runtime *runtime, const char *id, struct container *conta
 /* The same, locked. */
 int oci_open_locked(
         struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
+/* Locked again, and read anew: this very container, never another that has its id by now. -ENOENT. */
+int oci_open_again(const struct container *mine, struct container *container, struct lc_error **err);
 /* Is somebody changing it just now? */
 bool oci_is_locked(struct lc_runtime *runtime, const char *id);
 int record_write_oci(struct container *container, struct lc_error **err);
@@ -104,6 +106,10 @@ int hooks_run(const struct container *container, const struct lc_config *config,
 /* A memory file with the state in it. */
 int state_file(const struct container *container, const struct lc_config *config, enum status status,
         struct lc_error **err);
+
+/* ---- end-oci.c ---- */
+/* Kills this very container, and, with `remove`, takes all of it away. Unlocked; one that is gone already is no error. */
+int oci_end(const struct container *mine, bool remove, struct lc_error **err);
 
 /* ---- handover.c: what the caller gets besides the return value ---- */
 /* Sends a descriptor to a listening unix socket. `what`: for messages; `pointer`: the key with the path, or NULL. */

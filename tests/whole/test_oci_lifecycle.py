@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -272,6 +273,46 @@ def test_sixteen_execs_at_once(bundle):
         assert result.status == number and result.out == f"{number}\n", result
     assert len(json.loads(bundle.ok("ps", "-f", "json", bundle.name).out)) == 1
     assert [pid for pid in proc.descendants(os.getpid()) if proc.state(pid) == "Z"] == []
+    bundle.delete("--force")
+
+
+# ---- whose container is it ----
+
+def blocked_on_lock(pid):
+    with open("/proc/locks", encoding="ascii") as file:
+        return any("->" in line and str(pid) in line.split() for line in file)
+
+
+def test_run_ends_its_own_container_only(bundle):
+    """While it stood still somebody has deleted its container, and made another with the same id."""
+    attended = bundle.launch("run")
+    bundle.wait_status("running")
+    os.kill(attended.pid, signal.SIGSTOP)
+    bundle.delete("--force")
+    bundle.launch("run", "--detach").wait()
+    pid = bundle.pid()
+    os.kill(attended.pid, signal.SIGCONT)
+    assert attended.wait().status == 128 + signal.SIGKILL and not attended.errors()
+    assert bundle.status() == "running" and bundle.pid() == pid
+    bundle.delete("--force")
+
+
+def test_delete_waits_for_its_own_container_only(bundle):
+    """Who waits for the lock of one that is then deleted, does not go on with the next one of that id."""
+    bundle.config["hooks"] = {"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", (
+        f"while [ ! -e {bundle.directory}/go ]; do sleep 0.01; done")]}]}
+    bundle.start()
+    first = bundle.spawn("delete", "--force", bundle.name)
+    bundle.wait_status("stopped")
+    second = bundle.spawn("delete", "--force", bundle.name)
+    wait_until(lambda: blocked_on_lock(second.pid), what="the lock")
+    os.kill(second.pid, signal.SIGSTOP)
+    write(f"{bundle.directory}/go", "")
+    assert first.wait().status == 0
+    bundle.start()
+    os.kill(second.pid, signal.SIGCONT)
+    assert second.wait().status == 0
+    assert bundle.status() == "running"
     bundle.delete("--force")
 
 
