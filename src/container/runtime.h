@@ -133,5 +133,9 @@ int start_send(const struct container *container, const struct lc_config *config
 /* What comes between START and the running program. */
 int start_finish(struct container *container, const struct lc_config *config, struct session *session,
         struct lc_error **err);
+/* poststart hooks, without the lock: they may take any time, and ask for the container's state or change it. It does not go on when one
+ * fails; `remove`: nor stay. */
+int start_poststart(
+        struct container *container, const struct lc_config *config, bool remove, struct lc_error **err);
 
 #endif
