@@ -33,6 +33,12 @@ static int check_status(const struct joining *joining, struct lc_error **err)
     return 0;
 }
 
+/* Ours and those by path: neither is the host's. */
+static uint32_t own_namespaces(const struct record *record)
+{
+    return record->namespaces | record->oci.joined;
+}
+
 static int make_plan(struct joining *joining, struct lc_error **err)
 {
     const struct lc_exec_options *options = &joining->options;
@@ -51,7 +57,7 @@ static int make_plan(struct joining *joining, struct lc_error **err)
         .filter_flags = joining->filter.flags,
         .filter_notifies = joining->filter.notifies,
     };
-    struct plan_target target = { .namespaces = record->namespaces | record->oci.joined };
+    struct plan_target target = { .namespaces = own_namespaces(record) };
 
     return plan_join(joining->config, &plan_options, &target, &joining->plan, err);
 }
@@ -81,7 +87,9 @@ static int enter(struct joining *joining, struct lc_error **err)
         r = cgroup_open_v2(&record->groups, &group, err);
     if (r == 0)
         r = session_start(session, joining->options.stdio, given, group, err);
-    /* What it forks will be in there too. */
+    /* What it forks will have them, and be in there, too. */
+    if (r == 0 && (own_namespaces(record) & NAMESPACE_BIT(NAMESPACE_USER)) != 0 && geteuid() == 0)
+        limits_raise(joining->config, session->pid);
     if (r == 0 && joining->config->oci.rdt.present)
         r = resctrl_place(&joining->config->oci.rdt, joining->container.id, NULL, session->pid, err);
     if (r == 0 && joining->options.cgroup == NULL)
@@ -103,8 +111,7 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
     if (r == 0)
         r = exec_config(&joining->container, &joining->options, &joining->config, err);
     if (r == 0)
-        capabilities_grant(joining->config,
-                joining->container.record.namespaces | joining->container.record.oci.joined, &runtime->log);
+        capabilities_grant(joining->config, own_namespaces(&joining->container.record), &runtime->log);
     if (r == 0)
         r = check_host(joining->config, err);
     if (r == 0 && joining->config->oci.seccomp.present)

@@ -83,7 +83,7 @@ struct notify {
 int notify_add(struct lc_config *config, const char *socket_path, struct notify *notify,
         const struct log *log, struct lc_error **err);
 void notify_done(struct notify *notify);
-/* For a process in a user namespace, which may not do so itself: rlimits and the out-of-memory score. */
+/* For a process in a user namespace, which may not do so itself: hard limits that are higher than ours, and the out-of-memory score. */
 void limits_raise(const struct lc_config *config, pid_t pid);
 
 /* api-oci.c: the filters that were compiled in this state root */
