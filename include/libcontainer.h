@@ -115,7 +115,8 @@ LC_API int lc_process_signal(struct lc_process *process, int signal);
 LC_API int lc_process_guard(struct lc_process *process, struct lc_error **err);
 /* Blocks until the process has ended and, when it was the container's first, everything of the container is gone: processes,
  * cgroups, interfaces, pid and start files, record. *ret_status: 0..255, or 128+N after signal N. A failure to
- * remove something is an error, but *ret_status is set all the same. Since: 0.1 */
+ * remove something is an error, but *ret_status is set all the same. -ECHILD: it has ended and everything is gone, but its status is not
+ * known, because the caller ignores SIGCHLD or somebody else has reaped it (Linux 6.15 knows it even then). Since: 0.1 */
 LC_API int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err);
 /* After lc_process_wait() of a container started with LC_FINAL_STATS, or LC_RECORD_END: the last word on it as a JSON object, with exit status,
  * memory (peak, limit, how often that was met, processes killed for it), CPU time, I/O and the peak of processes, taken when nobody

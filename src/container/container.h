@@ -265,9 +265,13 @@ int plan_for(const struct container *container, const struct lc_config *config,
         const struct lc_options *options, struct lc_plan **ret, struct lc_error **err);
 
 /* wait.c */
-/* `ret_usage` may be NULL: what it and its waited-for children have used. */
+/* `ret_usage` may be NULL: what it and its waited-for children have used; untouched, like all of the process, where somebody else has
+ * reaped it. -ECHILD: so it is, and nobody knows its status. */
 int wait_process_usage(pid_t pid, int pidfd, int *ret_status, struct rusage *ret_usage);
+int raise_reaped(struct lc_error **err);
 int wait_process(pid_t pid, int pidfd, int *ret_status);
+/* Of a process that has been reaped; since Linux 6.15, else -1. */
+int reaped_status(int pidfd);
 /* 0 to 255, or 128+N after signal N. */
 int exit_status(int code, int status);
 int signal_process(pid_t pid, int pidfd, int signal);

@@ -234,19 +234,23 @@ static int child_vanished(struct session *session, struct lc_error **err)
 /* A join's second process: the first has done its work and ends. A container with CAP_SYS_PTRACE and no user namespace
  * can take the socket out of the second and speak in its place. So the pid is believed only once, and only of a child
  * that is ours and not yet reaped; its descriptor is our own look-up. */
-static int take_fork(struct session *session, const struct wire_message *message)
+static int take_fork(struct session *session, const struct wire_message *message, struct lc_error **err)
 {
     siginfo_t info;
     int r;
 
-    if (session->pid != session->spawn.pid || message->pid == session->spawn.pid ||
-            waitid(P_PID, (id_t)message->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+    if (session->pid != session->spawn.pid || message->pid == session->spawn.pid)
         return -EPROTO;
+    if (waitid(P_PID, (id_t)message->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) {
+        session->failed = (signals_ignored() >> (SIGCHLD - 1) & 1) != 0;
+        return session->failed ? raise_reaped(err) : -EPROTO;
+    }
     r = wait_process(session->spawn.pid, session->spawn.pidfd, NULL);
     fd_close(&session->spawn.pidfd);
     session->pid = message->pid;
     session->pidfd = sys_pidfd_open(session->pid);
-    return r;
+    /* Who ignores SIGCHLD cannot know how it ended, but it has. */
+    return r == -ECHILD ? 0 : r;
 }
 
 static int receive(struct session *session, struct wire_message *message, int *ret_fd, struct lc_error **err)
@@ -289,7 +293,7 @@ static int take_message(struct session *session, const struct wire_message *mess
         return until == WIRE_NOTIFY;
     case WIRE_CHILD: {
         int r = session->plan != NULL && session->plan->forks && message->pid > 0
-                        ? take_fork(session, message)
+                        ? take_fork(session, message, err)
                         : -EPROTO;
 
         return r < 0 ? r : until == WIRE_CHILD;

@@ -283,6 +283,15 @@ def blocked_on_lock(pid):
         return any("->" in line and str(pid) in line.split() for line in file)
 
 
+def test_the_caller_ignores_his_children(bundle):
+    """It is inherited, and then the kernel would keep no status for nsrun."""
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}
+    assert bundle.script("exit 7").run(**ignore).status == 7
+    bundle.script("exec sleep 1000").start(**ignore)
+    assert bundle("exec", bundle.name, "sh", "-c", "exit 8", **ignore).status == 8
+    bundle.delete("--force")
+
+
 def test_run_ends_its_own_container_only(bundle):
     """While it stood still somebody has deleted its container, and made another with the same id."""
     attended = bundle.launch("run")
