@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -167,6 +168,60 @@ static void refusals_close_nothing(void **state)
     lc_config_free(plain);
 }
 
+/* The record is a directory: no container can be there. */
+static void a_watcher_that_is_refused(void **state)
+{
+    size_t descriptors = open_descriptors();
+    struct lc_events *events = NULL;
+    char record[64];
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(stat(directory, &st), 0);
+    (void)snprintf(record, sizeof(record), "/run/nsinit/%llx-%llx.json", (unsigned long long)st.st_dev,
+            (unsigned long long)st.st_ino);
+    (void)mkdir("/run/nsinit", 0700);
+    assert_int_equal(mkdir(record, 0700), 0);
+    assert_int_equal(lc_events_open(NULL, directory, NULL, &events, NULL), -EISDIR);
+    assert_int_equal(rmdir(record), 0);
+    assert_int_equal(open_descriptors(), descriptors);
+}
+
+/* It cannot watch the pressure on a container with groups of cgroup v1 only; what it had opened until then is closed. */
+static void a_start_that_cannot_be_watched(void **state)
+{
+    static const char text[] =
+            "{\"namespaces\": [\"NEWNS\", \"NEWPID\"], \"mounts\": [], \"cgroups\": {\"memory\": 67108864}}";
+    const char *const argv[] = { "/bin/busybox", "sleep", "1000", NULL };
+    struct lc_options options = {
+        .size = sizeof(options), .root = directory, .argv = argv, .stdio = { -1, -1, -1 }
+    };
+    struct lc_events_options watched = { .size = sizeof(watched), .pressure = "cpu:some:150ms/1s" };
+    size_t descriptors;
+    struct lc_process *process = NULL;
+    struct lc_events *events = NULL;
+    struct lc_config *plain = NULL;
+    struct lc_error *err = NULL;
+    char rootfs[64], *line = NULL;
+
+    (void)state;
+    if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)
+        skip();
+    (void)snprintf(rootfs, sizeof(rootfs), "%s/rootfs", directory);
+    options.rootfs = rootfs;
+    must(lc_config_parse(text, strlen(text), "test", NULL, &plain, &err), &err, "parse");
+    must(lc_events_open(NULL, directory, &watched, &events, &err), &err, "events");
+    must(lc_exec(plain, &options, &process, &err), &err, "exec");
+    descriptors = open_descriptors();
+    assert_int_equal(lc_events_next(events, &line), 1);
+    assert_non_null(strstr(line, "\"start\""));
+    free(line);
+    assert_int_equal(open_descriptors(), descriptors);
+    lc_process_free(process);
+    lc_events_free(events);
+    lc_config_free(plain);
+}
+
 static int open_runtime(void **state)
 {
     char root[64];
@@ -191,6 +246,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_kept),
         cmocka_unit_test(refusals_close_nothing),
+        cmocka_unit_test(a_watcher_that_is_refused),
+        cmocka_unit_test(a_start_that_cannot_be_watched),
         cmocka_unit_test(deleted_before_the_wait),
         cmocka_unit_test(children_are_ignored),
         /* It stays: from here on it is an older kernel. */
