@@ -281,7 +281,7 @@ LC_API int lc_container_run(struct lc_runtime *runtime, const char *id, const st
         const struct lc_create_options *options, struct lc_process **ret, struct lc_error **err);
 
 /* Flags of struct lc_exec_options. */
-#define LC_IGNORE_PAUSED 1u /* also in a paused container */
+#define LC_IGNORE_PAUSED 1u /* also in a paused container: as soon as it goes on */
 #define LC_EXEC_TTY 2u      /* a new terminal; with `process`, whatever its "terminal" says */
 #define LC_EXEC_NO_NEW_PRIVS 4u
 

@@ -214,6 +214,8 @@ struct session {
     bool memory_limited; /* the group that the child is born in */
     bool patient;        /* hooks have no limit of time but their own, */
     int meanwhile;       /* ... or the life of this pidfd's process; -1: nobody's */
+    const struct cgroup_set
+            *groups; /* of a join: who is frozen in them has no limit of time either; or NULL */
     bool ready, failed;
     bool in_place;         /* TREE has come */
     unsigned int unshared; /* how often UNSHARED has come, perhaps while something else was waited for */

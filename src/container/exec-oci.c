@@ -8,6 +8,7 @@
 #include <security/seccomp.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,43 @@ static int check_status(const struct joining *joining, struct lc_error **err)
 static uint32_t own_namespaces(const struct record *record)
 {
     return record->namespaces | record->oci.joined;
+}
+
+/* cgroup v1 has nothing that could wake us. */
+#define PAUSED_MS 50
+
+static void await_resume(const struct container *container)
+{
+    CLEAN_FD int pidfd = identity_open(&container->record.init);
+    CLEAN_FD int freezer = cgroup_freezer_fd(&container->record.groups);
+    struct pollfd changes[] = { { .fd = pidfd, .events = POLLIN }, { .fd = freezer, .events = POLLPRI } };
+
+    for (;;) {
+        /* What changes after this wakes us. */
+        (void)cgroup_fd_number(freezer, "frozen");
+        if (oci_status(container) != STATUS_PAUSED)
+            return;
+        (void)poll(changes, ARRAY_SIZE(changes), freezer >= 0 ? -1 : PAUSED_MS);
+    }
+}
+
+/* Before there is a process of ours: in a frozen group of v1 not even SIGKILL would end it. Without the lock: it is resumed under that. */
+static int wait_while_paused(struct joining *joining, struct lc_error **err)
+{
+    struct container *container = &joining->container, again;
+    bool waits = (joining->options.flags & LC_IGNORE_PAUSED) != 0;
+    int r = 0;
+
+    while (r == 0 && waits && oci_status(container) == STATUS_PAUSED) {
+        container_unlock(container);
+        await_resume(container);
+        r = oci_open_again(container, &again, err);
+        if (r < 0)
+            continue;
+        container_close(container);
+        *container = again;
+    }
+    return r;
 }
 
 static int make_plan(struct joining *joining, struct lc_error **err)
@@ -106,8 +144,10 @@ static int enter(struct joining *joining, struct lc_error **err)
 
 static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_error **err)
 {
-    int r = check_status(joining, err);
+    int r = wait_while_paused(joining, err);
 
+    if (r == 0)
+        r = check_status(joining, err);
     if (r == 0)
         r = exec_config(&joining->container, &joining->options, &joining->config, err);
     if (r == 0)
@@ -122,6 +162,7 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
         return r;
     joining->session.plan = joining->plan;
     joining->session.stage = "exec";
+    joining->session.groups = &joining->container.record.groups;
     joining->session.memory_limited = true; /* it may be by now */
     r = enter(joining, err);
     if (r == 0)
@@ -157,6 +198,7 @@ static int give_process(struct joining *joining, struct lc_process **ret, struct
     process->session = joining->session;
     process->session.log = &process->log;
     process->session.plan = NULL;
+    process->session.groups = NULL;
     fd_close(&process->session.socket);
     *ret = process;
     return 0;

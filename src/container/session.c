@@ -253,6 +253,12 @@ static int take_fork(struct session *session, const struct wire_message *message
     return r == -ECHILD ? 0 : r;
 }
 
+/* A container that has been paused while the process was on its way in. */
+static bool is_paused(const struct session *session)
+{
+    return session->groups != NULL && cgroup_frozen(session->groups) > 0;
+}
+
 static int receive(struct session *session, struct wire_message *message, int *ret_fd, struct lc_error **err)
 {
     struct pollfd ready[] = { { .fd = session->socket, .events = POLLIN },
@@ -261,7 +267,7 @@ static int receive(struct session *session, struct wire_message *message, int *r
 
     do
         r = poll(ready, ARRAY_SIZE(ready), session->patient ? -1 : ANSWER_TIMEOUT_MS);
-    while (r < 0 && errno == EINTR);
+    while ((r < 0 && errno == EINTR) || (r == 0 && is_paused(session)));
     if (ready[0].revents == 0 && ready[1].revents != 0)
         return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = ESRCH },
                 "the container's process ended while its hooks ran");

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -341,6 +342,28 @@ def test_pause_and_resume(bundle):
     wait_until(lambda: len(running.output()) > length)
     bundle.ok("pause", bundle.name)
     bundle.delete("--force")
+
+
+def test_exec_waits_for_a_paused_container(bundle):
+    """Outside, so that nothing stands still in there; a signal ends the wait, and so does the container's end."""
+    bundle.start()
+    bundle.ok("pause", bundle.name)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        waits = bundle.spawn("exec", "--ignore-paused", bundle.name, "true")
+        time.sleep(0.3)
+        assert waits.process.poll() is None and len(json.loads(bundle.ok("ps", "-f", "json", bundle.name).out)) == 1
+        os.kill(waits.pid, number)
+        assert waits.wait().status == 128 + number
+    waits = [bundle.spawn("exec", "--ignore-paused", bundle.name, "sh", "-c", "exit 7") for _ in range(3)]
+    time.sleep(0.3)
+    assert all(run.process.poll() is None for run in waits)
+    bundle.ok("resume", bundle.name)
+    assert [run.wait().status for run in waits] == [7, 7, 7]
+    bundle.ok("pause", bundle.name)
+    waits = bundle.spawn("exec", "--ignore-paused", bundle.name, "true")
+    time.sleep(0.3)
+    bundle.delete("--force")
+    assert waits.wait().status == 255 and "does not exist" in waits.errors().decode(), waits.errors()
 
 
 def test_update(bundle):
