@@ -408,13 +408,16 @@ int session_place_below(
 {
     int fds[CGROUP_HIERARCHIES_MAX], r;
     CLEAN_FREE char *text = strdup(below);
-    const char *specs[CGROUP_HIERARCHIES_MAX];
+    const char *specs[CGROUP_HIERARCHIES_MAX + 1]; /* the last: one too many */
     size_t n = 0;
 
     for (char *at = text; at != NULL && n < ARRAY_SIZE(specs);)
         specs[n++] = strsep(&at, "\n");
     if (text == NULL)
         return raise_call(err, "malloc", -ENOMEM);
+    if (n == ARRAY_SIZE(specs))
+        return error_raise(err, &(struct error_site){ .stage = "exec", .op = "--cgroup", .errnum = E2BIG },
+                "more than %d groups", CGROUP_HIERARCHIES_MAX);
     r = cgroup_open_entries_below(groups, specs, n, fds, err);
     return r < 0 ? r : place(session, fds, groups->count, err);
 }
