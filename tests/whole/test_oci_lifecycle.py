@@ -15,6 +15,7 @@ import pytest
 from support import leftovers, proc
 from support.bundle import gone, kill
 from support.rootfs import write
+from support.strace import strace
 from support.wait import PATIENCE, wait_until
 
 RESIDENT_MAX = 200  # KiB of the process that create leaves
@@ -364,6 +365,21 @@ def test_exec_waits_for_a_paused_container(bundle):
     time.sleep(0.3)
     bundle.delete("--force")
     assert waits.wait().status == 255 and "does not exist" in waits.errors().decode(), waits.errors()
+
+
+def test_exec_that_is_paused_on_its_way_in(bundle, work):
+    """It has not given up when the minute for an answer is over, which here is one and a half seconds, twice."""
+    bundle.start()
+    slow = strace(os.path.join(work, "strace"), "-e", "trace=poll,setns", "-e", "inject=setns:delay_enter=250000",
+                  "-e", "inject=poll:retval=0:delay_enter=1500000:when=1..2")
+    run = bundle.spawn("exec", bundle.name, "sh", "-c", "exit 7", prefix=slow)
+    time.sleep(0.7)
+    bundle.ok("pause", bundle.name)
+    time.sleep(3)
+    assert run.process.poll() is None, run.errors()
+    bundle.ok("resume", bundle.name)
+    assert run.wait().status == 7, run.errors()
+    bundle.delete("--force")
 
 
 def test_update(bundle):
