@@ -115,13 +115,17 @@ LC_API int lc_process_signal(struct lc_process *process, int signal);
 LC_API int lc_process_guard(struct lc_process *process, struct lc_error **err);
 /* Blocks until the process has ended and, when it was the container's first, everything of the container is gone: processes,
  * cgroups, interfaces, pid and start files, record. *ret_status: 0..255, or 128+N after signal N. A failure to
- * remove something is an error, but *ret_status is set all the same. Since: 0.1 */
+ * remove something is an error, but *ret_status is set all the same. -ECHILD: it has ended and everything is gone, but its status is not
+ * known, because the caller ignores SIGCHLD or somebody else has reaped it (Linux 6.15 knows it even then). Since: 0.1 */
 LC_API int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err);
 /* After lc_process_wait() of a container started with LC_FINAL_STATS, or LC_RECORD_END: the last word on it as a JSON object, with exit status,
  * memory (peak, limit, how often that was met, processes killed for it), CPU time, I/O and the peak of processes, taken when nobody
  * was in it any more; null is what no control group of it, or not this kernel, counts. Of a process that joined: what it has used
  * itself. The caller frees it. Errors: -EBUSY (not waited for), -ENODATA (not asked for). Since: 0.3 */
 LC_API int lc_process_stats(const struct lc_process *process, char **ret_json, struct lc_error **err);
+/* Removes the container that lc_container_run() has made, with all that its making made; it is killed first if it lives. Never another
+ * one that has its id by now: when somebody has deleted it already, there is nothing to do. Since: 0.3 */
+LC_API int lc_process_delete(struct lc_process *process, struct lc_error **err);
 /* Accepts NULL. A process that has not been waited for is killed and waited for. Since: 0.1 */
 LC_API void lc_process_free(struct lc_process *process);
 
@@ -277,7 +281,7 @@ LC_API int lc_container_run(struct lc_runtime *runtime, const char *id, const st
         const struct lc_create_options *options, struct lc_process **ret, struct lc_error **err);
 
 /* Flags of struct lc_exec_options. */
-#define LC_IGNORE_PAUSED 1u /* also in a paused container */
+#define LC_IGNORE_PAUSED 1u /* also in a paused container: as soon as it goes on */
 #define LC_EXEC_TTY 2u      /* a new terminal; with `process`, whatever its "terminal" says */
 #define LC_EXEC_NO_NEW_PRIVS 4u
 

@@ -2,6 +2,7 @@
 
 #include <cli/terminal.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,8 @@ int main(int argc, char **argv)
     struct arguments arguments = { 0 };
     const struct command *command = NULL;
 
+    /* Where the caller ignores it, nobody would know how a process has ended. */
+    (void)signal(SIGCHLD, SIG_DFL);
     if (argc == 0 || stdio_fill(arguments.stdio) < 0)
         return NSINIT_FAILED;
     argv++;

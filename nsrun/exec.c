@@ -34,7 +34,8 @@ static const struct option rows[] = {
             "so many more descriptors from 3 on go to it (default: 0)" },
     { "cgroup", 0, OPTION_LIST, AT(cgroup),
             "[CONTROLLER,...:]GROUP, an existing group below the container's" },
-    { "ignore-paused", 0, OPTION_FLAG, AT(ignore_paused), "also in a paused container" },
+    { "ignore-paused", 0, OPTION_FLAG, AT(ignore_paused),
+            "also in a paused container: as soon as it is resumed" },
 };
 
 /* 0, or the exit status after a message. */
@@ -51,6 +52,7 @@ static int read_gids(const struct call *call, const struct option_list *list, un
 static int start(const struct call *call, struct lc_exec_options *options, bool detach)
 {
     bool terminal = (options->flags & LC_EXEC_TTY) != 0;
+    bool waits = (options->flags & LC_IGNORE_PAUSED) != 0;
     struct lc_process *process = NULL;
     struct lc_runtime *runtime = NULL;
     struct lc_error *err = NULL;
@@ -61,12 +63,14 @@ static int start(const struct call *call, struct lc_exec_options *options, bool 
         status = runtime_open(call, &runtime);
     if (status != 0)
         return status;
-    if (!detach) {
+    /* While it waits for a paused container there is nobody to pass a signal to: it ends us. */
+    if (!detach && !waits)
         signals = relay_prepare();
-        if (terminal)
-            (void)terminal_size(&options->rows, &options->columns);
-    }
+    if (!detach && terminal)
+        (void)terminal_size(&options->rows, &options->columns);
     r = lc_container_exec(runtime, call->arguments[0], options, detach ? NULL : &process, &err);
+    if (r == 0 && !detach && waits)
+        signals = relay_prepare();
     if (r == 0 && !detach)
         r = foreground_wait(call, process, signals, &status, &err);
     lc_process_free(process);

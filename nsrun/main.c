@@ -4,6 +4,7 @@
 
 #include <cli/terminal.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,8 @@ int main(int argc, char **argv)
     size_t n = 0;
     int status;
 
+    /* Where the caller ignores it, nobody would know how a process has ended. */
+    (void)signal(SIGCHLD, SIG_DFL);
     if (argc == 0 || stdio_fill(call.stdio) < 0)
         return 1;
     usage_take_name(argv[0]);

@@ -15,7 +15,8 @@ static const struct option rows[] = {
             "do not delete the container when the process has ended" },
 };
 
-/* A container that its program could not be started in is of no use to anybody; the first error is the one to tell. */
+/* A container that its program could not be started in is of no use to anybody; the first error is the one to tell. Without force: a
+ * living one is not ours, somebody has deleted that and taken its id. */
 static int detached(const struct call *call, const char *id, const struct launched *launched)
 {
     struct lc_error *err = NULL;
@@ -26,7 +27,7 @@ static int detached(const struct call *call, const char *id, const struct launch
     r = lc_container_start(launched->runtime, id, &err);
     if (r == 0)
         return 0;
-    (void)lc_container_delete(launched->runtime, id, LC_DELETE_FORCE, NULL);
+    (void)lc_container_delete(launched->runtime, id, 0, NULL);
     return report_failure(call, r, err);
 }
 
@@ -45,15 +46,15 @@ static int attended(const struct call *call, const char *id, struct launched *la
     if (r < 0)
         return report_failure(call, r, err);
     r = foreground_wait(call, process, signals, &status, &err);
-    lc_process_free(process);
     if (r < 0)
         (void)report_failure(call, r, err);
     err = NULL;
     if (!keep) {
-        r = lc_container_delete(launched->runtime, id, LC_DELETE_FORCE, &err);
+        r = lc_process_delete(process, &err);
         if (r < 0)
             (void)report_failure(call, r, err);
     }
+    lc_process_free(process);
     return status;
 }
 

@@ -55,17 +55,30 @@ void error_place(struct lc_error *err, const struct error_site *site)
     copy_string(&err->site.hint, site->hint);
 }
 
+void error_append(struct lc_error **err, struct lc_error *more_consumed)
+{
+    struct lc_error *last = err != NULL ? error_last(*err) : NULL;
+
+    if (more_consumed == NULL)
+        return;
+    if (err == NULL)
+        error_free(more_consumed);
+    else if (last == NULL || last == &out_of_memory)
+        *err = more_consumed;
+    else
+        last->next = more_consumed;
+}
+
 int error_raise(struct lc_error **err, const struct error_site *site, const char *fmt, ...)
 {
     int result = site->errnum != 0 ? -site->errnum : -EINVAL;
-    struct lc_error *fresh, *last;
+    struct lc_error *fresh;
 
     if (err == NULL)
         return result;
-    last = error_last(*err);
     fresh = calloc(1, sizeof(*fresh));
     if (fresh == NULL) {
-        if (last == NULL)
+        if (*err == NULL)
             *err = (struct lc_error *)&out_of_memory;
         return result;
     }
@@ -78,10 +91,7 @@ int error_raise(struct lc_error **err, const struct error_site *site, const char
         va_end(args);
     }
     error_add(fresh, site);
-    if (last == NULL || last == &out_of_memory)
-        *err = fresh;
-    else
-        last->next = fresh;
+    error_append(err, fresh);
     return result;
 }
 

@@ -95,7 +95,8 @@ static int take_spec(struct below *below, const char *spec)
     path += strspn(path, "/");
     for (size_t i = 0; colon == NULL && i < below->set->count; i++)
         below->paths[i] = path;
-    while (colon != NULL && name < colon) {
+    /* An empty name, too, is one that nobody has. */
+    while (colon != NULL) {
         size_t length = strcspn(name, ",:"), found = 0;
 
         for (size_t i = 0; i < below->set->count; i++) {
@@ -105,9 +106,10 @@ static int take_spec(struct below *below, const char *spec)
             }
         }
         if (found == 0)
-            return error_raise(below->err, &site, "unknown controller %.*s", (int)length, name);
+            return error_raise(below->err, &site, "unknown controller '%.*s'", (int)length, name);
         name += length;
-        name += *name == ',';
+        if (name++ == colon)
+            break;
     }
     return 0;
 }

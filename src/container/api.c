@@ -182,10 +182,7 @@ static int start_or_join(struct lc_process *process, const struct lc_config *con
             lc_error_free(failure);
             continue;
         }
-        if (err != NULL && *err == NULL)
-            *err = failure;
-        else
-            lc_error_free(failure);
+        error_append(err, failure);
         break;
     }
     container_unlock(container);
@@ -254,21 +251,19 @@ int lc_process_guard(struct lc_process *process, struct lc_error **err)
             process->joined || process->bare ? NULL : &process->container, err);
 }
 
-int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
+/* Everything that its end brings with it, whether or not it is known how it ended (status -1). */
+static int take_end(struct lc_process *process, struct lc_error **err)
 {
-    int r;
+    int r = wait_process_usage(
+            process->session.pid, process->session.pidfd, &process->status, &process->usage);
 
-    if (process->waited) {
-        *ret_status = process->status;
-        return 0;
-    }
-    r = wait_process_usage(process->session.pid, process->session.pidfd, &process->status, &process->usage);
-    if (r < 0)
+    if (r == -ECHILD)
+        process->status = -1;
+    else if (r < 0)
         return error_raise(
                 err, &(struct error_site){ .stage = "wait", .syscall = "waitid", .errnum = -r }, NULL);
     guard_end(&process->session.guard);
     process->waited = true;
-    *ret_status = process->status;
     if (process->status == 128 + SIGKILL)
         final_explain(&process->container, !process->joined);
     process->container.status = process->status;
@@ -276,6 +271,18 @@ int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error
     if (process->keeps_final || (process->bare && !process->joined && journal_is_read(&process->container)))
         final_record(&process->container, process->status, &process->usage);
     return process->joined || process->bare ? 0 : container_end(&process->container, err);
+}
+
+int lc_process_wait(struct lc_process *process, int *ret_status, struct lc_error **err)
+{
+    int r = process->waited ? 0 : take_end(process, err);
+
+    if (!process->waited)
+        return r;
+    if (process->status < 0)
+        return raise_reaped(err);
+    *ret_status = process->status;
+    return r;
 }
 
 /* Of a process that joined: what it has used itself; the container goes on. */

@@ -162,7 +162,7 @@ int lc_check(const struct lc_config *config, const struct lc_options *options,
         .report = report_line,
         .data = data,
         .rootfs = -EBADF,
-        .container = { .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF } };
+        .container = { .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF } };
     const char *name;
     json_t *value;
     int r = take_options(options, &check.options, err);

@@ -214,6 +214,8 @@ struct session {
     bool memory_limited; /* the group that the child is born in */
     bool patient;        /* hooks have no limit of time but their own, */
     int meanwhile;       /* ... or the life of this pidfd's process; -1: nobody's */
+    const struct cgroup_set
+            *groups; /* of a join: who is frozen in them has no limit of time either; or NULL */
     bool ready, failed;
     bool in_place;         /* TREE has come */
     unsigned int unshared; /* how often UNSHARED has come, perhaps while something else was waited for */
@@ -265,9 +267,13 @@ int plan_for(const struct container *container, const struct lc_config *config,
         const struct lc_options *options, struct lc_plan **ret, struct lc_error **err);
 
 /* wait.c */
-/* `ret_usage` may be NULL: what it and its waited-for children have used. */
+/* `ret_usage` may be NULL: what it and its waited-for children have used; untouched, like all of the process, where somebody else has
+ * reaped it. -ECHILD: so it is, and nobody knows its status. */
 int wait_process_usage(pid_t pid, int pidfd, int *ret_status, struct rusage *ret_usage);
+int raise_reaped(struct lc_error **err);
 int wait_process(pid_t pid, int pidfd, int *ret_status);
+/* Of a process that has been reaped; since Linux 6.15, else -1. */
+int reaped_status(int pidfd);
 /* 0 to 255, or 128+N after signal N. */
 int exit_status(int code, int status);
 int signal_process(pid_t pid, int pidfd, int signal);

@@ -333,7 +333,15 @@ static int begin_program(const struct creation *creation, struct lc_error **err)
     r = start_send(creation->container, creation->config, session->socket, err);
     if (r == 0)
         r = start_finish(creation->container, creation->config, session, err);
-    return r < 0 ? r : hooks_run(creation->container, creation->config, HOOK_POSTSTART, STATUS_RUNNING, err);
+    return r;
+}
+
+/* The child has its own copies. One of the lock of "created" would keep the container in that. */
+static void close_descriptors(struct creation *creation)
+{
+    fd_close(&creation->descriptors[DESCRIPTOR_LISTEN]);
+    fd_close(&creation->descriptors[DESCRIPTOR_LOCK]);
+    fd_close(&creation->descriptors[DESCRIPTOR_ROOT]);
 }
 
 static int make(struct creation *creation, struct lc_error **err)
@@ -365,6 +373,7 @@ static int make(struct creation *creation, struct lc_error **err)
         r = open_descriptors(creation, err);
     if (r == 0)
         r = spawn(creation, err);
+    close_descriptors(creation);
     if (r == 0)
         r = hand_over(creation->session, creation->options.console_socket, creation->options.pidfd_socket,
                 creation->options.pid_file, err);
@@ -376,14 +385,6 @@ static int make(struct creation *creation, struct lc_error **err)
     /* From here on the container may have put something else in their place. */
     network_devices_settle(TAKE_POINTER(creation->moved), false);
     return begin_program(creation, err);
-}
-
-/* The child has its own copies. */
-static void close_descriptors(struct creation *creation)
-{
-    fd_close(&creation->descriptors[DESCRIPTOR_LISTEN]);
-    fd_close(&creation->descriptors[DESCRIPTOR_LOCK]);
-    fd_close(&creation->descriptors[DESCRIPTOR_ROOT]);
 }
 
 /* `config`: the caller's, in our own copy, for what the options change in it. */
@@ -411,7 +412,6 @@ static int create(struct creation *creation, struct lc_config *config, const cha
         creation->descriptors[DESCRIPTOR_LISTEN] = creation->descriptors[DESCRIPTOR_LOCK] =
                 creation->descriptors[DESCRIPTOR_ROOT] = -EBADF;
         r = make(creation, err);
-        close_descriptors(creation);
         if (r < 0) {
             session_abort(creation->session);
             final_blame(creation->container, err != NULL ? *err : NULL);
@@ -474,9 +474,15 @@ int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc
     }
     fd_close(&process->session.socket);
     /* For the end: what it was in, and where that is written down. */
-    container_unlock(&process->container);
     process->container.config = NULL;
     process->container.log = &process->log;
+    r = start_poststart(&process->container, config, true, err);
+    if (r < 0) {
+        if (err != NULL)
+            locate_errors(config, *err);
+        lc_process_free(process);
+        return r;
+    }
     process->keeps_final = (creation.options.flags & LC_RECORD_END) != 0;
     *ret = process;
     return 0;

@@ -110,6 +110,31 @@ static int interrupt(struct lc_runtime *runtime, const char *id, bool force, str
     return r;
 }
 
+int oci_end(const struct container *mine, bool remove, struct lc_error **err)
+{
+    struct lc_error *failure = NULL;
+    struct container container;
+    int r = oci_open_again(mine, &container, &failure);
+
+    if (r == -ENOENT) {
+        error_free(failure);
+        return 0;
+    }
+    if (r == 0) {
+        r = remove ? delete (&container, true, &failure) : stop(&container, true, &failure);
+        container_close(&container);
+    }
+    error_append(err, failure);
+    return r;
+}
+
+int lc_process_delete(struct lc_process *process, struct lc_error **err)
+{
+    if (!process->bare || process->joined)
+        return refuse(err, "delete", EINVAL, "only a process of lc_container_run() has such a container");
+    return oci_end(&process->container, true, err);
+}
+
 int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int flags, struct lc_error **err)
 {
     bool force = (flags & LC_DELETE_FORCE) != 0;
@@ -126,10 +151,7 @@ int lc_container_delete(struct lc_runtime *runtime, const char *id, unsigned int
         return 0;
     }
     if (r < 0) {
-        if (err != NULL)
-            *err = failure;
-        else
-            error_free(failure);
+        error_append(err, failure);
         return r;
     }
     r = delete (&container, force, err);

@@ -88,7 +88,7 @@ static int open_trigger(struct lc_events *events, struct trigger *trigger, struc
             "the kernel does not watch this");
 }
 
-int events_attach(struct lc_events *events, struct lc_error **err)
+static int attach(struct lc_events *events, struct lc_error **err)
 {
     const struct cgroup_set *groups = &events->container.record.groups;
     const struct itimerspec soon = { .it_value = { .tv_nsec = 1 } };
@@ -122,6 +122,28 @@ int events_attach(struct lc_events *events, struct lc_error **err)
         (void)timerfd_settime(events->fds[SOURCE_TIMER], 0, &soon, NULL);
     events->attached = true;
     return r < 0 ? fail(err, "epoll_ctl", NULL, -r) : 0;
+}
+
+/* All but the journal, which may tell of another start. */
+static void detach(struct lc_events *events)
+{
+    for (size_t i = 0; i < SOURCE_MAX_; i++)
+        if (i != SOURCE_JOURNAL)
+            fd_close(&events->fds[i]);
+    for (size_t i = 0; i < events->n_triggers; i++) {
+        fd_close(&events->triggers[i].wake_fd);
+        fd_close(&events->triggers[i].fact_fd);
+    }
+    events->attached = events->ending = false;
+}
+
+int events_attach(struct lc_events *events, struct lc_error **err)
+{
+    int r = attach(events, err);
+
+    if (r < 0)
+        detach(events);
+    return r;
 }
 
 /* "150ms" in microseconds; `end` is what follows. */
@@ -210,12 +232,8 @@ void events_close(struct lc_events *events)
 {
     remove_journal(events);
     fd_close(&events->journal);
-    for (size_t i = 0; i < SOURCE_MAX_; i++)
-        fd_close(&events->fds[i]);
-    for (size_t i = 0; i < events->n_triggers; i++) {
-        fd_close(&events->triggers[i].wake_fd);
-        fd_close(&events->triggers[i].fact_fd);
-    }
+    detach(events);
+    fd_close(&events->fds[SOURCE_JOURNAL]);
     fd_close(&events->epoll);
     for (size_t i = 0; i < events->n_queue; i++)
         free(events->queue[i]);

@@ -11,10 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #define KILL_COUNT_MS 20   /* v1 says that memory is out before it counts whom it kills */
@@ -93,21 +91,6 @@ static void look_at_pressure(struct lc_events *events)
         (void)snprintf(data, sizeof(data), "{\"trigger\":\"%s\"}", events->triggers[i].name);
         events_add(events, "pressure", NULL, data);
     }
-}
-
-/* Of a process that somebody has reaped already; since Linux 6.15. */
-static int reaped_status(int pidfd)
-{
-    struct {
-        uint64_t mask, cgroup;
-        uint32_t ids[11];
-        int32_t exit_code;
-    } info = { .mask = 1u << 3 };
-    const unsigned long get_info = _IOWR(0xff, 11, info);
-
-    if (pidfd < 0 || ioctl(pidfd, get_info, &info) < 0 || (info.mask & 1u << 3) == 0)
-        return -1;
-    return WIFSIGNALED(info.exit_code) ? 128 + WTERMSIG(info.exit_code) : WEXITSTATUS(info.exit_code);
 }
 
 static void learn_status(struct lc_events *events)

@@ -91,16 +91,14 @@ int lc_events_open(struct lc_runtime *runtime, const char *id, const struct lc_e
     events->container =
             (struct container){ .root_fd = -EBADF, .state_fd = -EBADF, .lock_fd = -EBADF, .mark_fd = -EBADF };
     r = open_target(events, runtime, id, err);
-    if (r < 0) {
-        free(events);
-        return r;
+    if (r >= 0) {
+        living = events->oci ? container_status(&events->container) != STATUS_STOPPED : r > 0;
+        if (living || !events->oci)
+            r = begin(events, &options, living, err);
+        else
+            r = refuse(err, "events", ESRCH, "container with id %s is not running", id);
+        container_unlock(&events->container);
     }
-    living = events->oci ? container_status(&events->container) != STATUS_STOPPED : r > 0;
-    if (living || !events->oci)
-        r = begin(events, &options, living, err);
-    else
-        r = refuse(err, "events", ESRCH, "container with id %s is not running", id);
-    container_unlock(&events->container);
     if (r < 0) {
         events_close(events);
         return r;

@@ -8,6 +8,7 @@
 #include <security/seccomp.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,49 @@ static int check_status(const struct joining *joining, struct lc_error **err)
     return 0;
 }
 
+/* Ours and those by path: neither is the host's. */
+static uint32_t own_namespaces(const struct record *record)
+{
+    return record->namespaces | record->oci.joined;
+}
+
+/* cgroup v1 has nothing that could wake us. */
+#define PAUSED_MS 50
+
+static void await_resume(const struct container *container)
+{
+    CLEAN_FD int pidfd = identity_open(&container->record.init);
+    CLEAN_FD int freezer = cgroup_freezer_fd(&container->record.groups);
+    struct pollfd changes[] = { { .fd = pidfd, .events = POLLIN }, { .fd = freezer, .events = POLLPRI } };
+
+    for (;;) {
+        /* What changes after this wakes us. */
+        (void)cgroup_fd_number(freezer, "frozen");
+        if (oci_status(container) != STATUS_PAUSED)
+            return;
+        (void)poll(changes, ARRAY_SIZE(changes), freezer >= 0 ? -1 : PAUSED_MS);
+    }
+}
+
+/* Before there is a process of ours: in a frozen group of v1 not even SIGKILL would end it. Without the lock: it is resumed under that. */
+static int wait_while_paused(struct joining *joining, struct lc_error **err)
+{
+    struct container *container = &joining->container, again;
+    bool waits = (joining->options.flags & LC_IGNORE_PAUSED) != 0;
+    int r = 0;
+
+    while (r == 0 && waits && oci_status(container) == STATUS_PAUSED) {
+        container_unlock(container);
+        await_resume(container);
+        r = oci_open_again(container, &again, err);
+        if (r < 0)
+            continue;
+        container_close(container);
+        *container = again;
+    }
+    return r;
+}
+
 static int make_plan(struct joining *joining, struct lc_error **err)
 {
     const struct lc_exec_options *options = &joining->options;
@@ -51,7 +95,7 @@ static int make_plan(struct joining *joining, struct lc_error **err)
         .filter_flags = joining->filter.flags,
         .filter_notifies = joining->filter.notifies,
     };
-    struct plan_target target = { .namespaces = record->namespaces | record->oci.joined };
+    struct plan_target target = { .namespaces = own_namespaces(record) };
 
     return plan_join(joining->config, &plan_options, &target, &joining->plan, err);
 }
@@ -81,7 +125,9 @@ static int enter(struct joining *joining, struct lc_error **err)
         r = cgroup_open_v2(&record->groups, &group, err);
     if (r == 0)
         r = session_start(session, joining->options.stdio, given, group, err);
-    /* What it forks will be in there too. */
+    /* What it forks will have them, and be in there, too. */
+    if (r == 0 && (own_namespaces(record) & NAMESPACE_BIT(NAMESPACE_USER)) != 0 && geteuid() == 0)
+        limits_raise(joining->config, session->pid);
     if (r == 0 && joining->config->oci.rdt.present)
         r = resctrl_place(&joining->config->oci.rdt, joining->container.id, NULL, session->pid, err);
     if (r == 0 && joining->options.cgroup == NULL)
@@ -98,13 +144,14 @@ static int enter(struct joining *joining, struct lc_error **err)
 
 static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_error **err)
 {
-    int r = check_status(joining, err);
+    int r = wait_while_paused(joining, err);
 
+    if (r == 0)
+        r = check_status(joining, err);
     if (r == 0)
         r = exec_config(&joining->container, &joining->options, &joining->config, err);
     if (r == 0)
-        capabilities_grant(joining->config,
-                joining->container.record.namespaces | joining->container.record.oci.joined, &runtime->log);
+        capabilities_grant(joining->config, own_namespaces(&joining->container.record), &runtime->log);
     if (r == 0)
         r = check_host(joining->config, err);
     if (r == 0 && joining->config->oci.seccomp.present)
@@ -115,6 +162,7 @@ static int join(struct joining *joining, struct lc_runtime *runtime, struct lc_e
         return r;
     joining->session.plan = joining->plan;
     joining->session.stage = "exec";
+    joining->session.groups = &joining->container.record.groups;
     joining->session.memory_limited = true; /* it may be by now */
     r = enter(joining, err);
     if (r == 0)
@@ -150,6 +198,7 @@ static int give_process(struct joining *joining, struct lc_process **ret, struct
     process->session = joining->session;
     process->session.log = &process->log;
     process->session.plan = NULL;
+    process->session.groups = NULL;
     fd_close(&process->session.socket);
     *ret = process;
     return 0;

@@ -34,7 +34,7 @@ static int64_t nanoseconds(const struct timeval *time)
 /* No group counts: the first process and all that it has waited for. */
 static void take_usage(const struct rusage *usage, struct cgroup_final *final)
 {
-    if (usage == NULL)
+    if (usage == NULL || usage->ru_maxrss == 0) /* somebody else has reaped it */
         return;
     if (final->total == CGROUP_UNKNOWN) {
         final->user = nanoseconds(&usage->ru_utime);

@@ -54,6 +54,7 @@ int container_join(struct container *container, const struct lc_config *config,
     if (r < 0)
         return r;
     session->plan = plan;
+    session->groups = &container->record.groups;
     session->memory_limited = true; /* it may be by now */
     r = enter(container, config, options, session, err);
     if (r < 0) {

@@ -116,9 +116,14 @@ void limits_raise(const struct lc_config *config, pid_t pid)
 
     /* What fails here is tried by the child as well, and said by it. */
     for (size_t i = 0; i < config->n_rlimits; i++) {
-        struct rlimit limit = { config->rlimits[i].soft, config->rlimits[i].hard };
+        unsigned int resource = (unsigned int)config->rlimits[i].resource;
+        struct rlimit now;
 
-        (void)prlimit(pid, (unsigned int)config->rlimits[i].resource, &limit, NULL);
+        /* Lower ones would hold while it still sets up the container. */
+        if (prlimit(pid, resource, NULL, &now) < 0 || now.rlim_max >= config->rlimits[i].hard)
+            continue;
+        now.rlim_max = config->rlimits[i].hard;
+        (void)prlimit(pid, resource, &now, NULL);
     }
     if (!config->oom_score_adj.set)
         return;

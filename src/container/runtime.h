@@ -39,6 +39,8 @@ int oci_open(struct lc_runtime *runtime, const char *id, struct container *conta
 /* The same, locked. */
 int oci_open_locked(
         struct lc_runtime *runtime, const char *id, struct container *container, struct lc_error **err);
+/* Locked again, and read anew: this very container, never another that has its id by now. -ENOENT. */
+int oci_open_again(const struct container *mine, struct container *container, struct lc_error **err);
 /* Is somebody changing it just now? */
 bool oci_is_locked(struct lc_runtime *runtime, const char *id);
 int record_write_oci(struct container *container, struct lc_error **err);
@@ -81,7 +83,7 @@ struct notify {
 int notify_add(struct lc_config *config, const char *socket_path, struct notify *notify,
         const struct log *log, struct lc_error **err);
 void notify_done(struct notify *notify);
-/* For a process in a user namespace, which may not do so itself: rlimits and the out-of-memory score. */
+/* For a process in a user namespace, which may not do so itself: hard limits that are higher than ours, and the out-of-memory score. */
 void limits_raise(const struct lc_config *config, pid_t pid);
 
 /* api-oci.c: the filters that were compiled in this state root */
@@ -105,6 +107,10 @@ int hooks_run(const struct container *container, const struct lc_config *config,
 int state_file(const struct container *container, const struct lc_config *config, enum status status,
         struct lc_error **err);
 
+/* ---- end-oci.c ---- */
+/* Kills this very container, and, with `remove`, takes all of it away. Unlocked; one that is gone already is no error. */
+int oci_end(const struct container *mine, bool remove, struct lc_error **err);
+
 /* ---- handover.c: what the caller gets besides the return value ---- */
 /* Sends a descriptor to a listening unix socket. `what`: for messages; `pointer`: the key with the path, or NULL. */
 int send_descriptor(const char *path, int fd, const char *payload, size_t length, const char *what,
@@ -127,5 +133,9 @@ int start_send(const struct container *container, const struct lc_config *config
 /* What comes between START and the running program. */
 int start_finish(struct container *container, const struct lc_config *config, struct session *session,
         struct lc_error **err);
+/* poststart hooks, without the lock: they may take any time, and ask for the container's state or change it. It does not go on when one
+ * fails; `remove`: nor stay. */
+int start_poststart(
+        struct container *container, const struct lc_config *config, bool remove, struct lc_error **err);
 
 #endif

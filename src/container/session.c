@@ -234,19 +234,29 @@ static int child_vanished(struct session *session, struct lc_error **err)
 /* A join's second process: the first has done its work and ends. A container with CAP_SYS_PTRACE and no user namespace
  * can take the socket out of the second and speak in its place. So the pid is believed only once, and only of a child
  * that is ours and not yet reaped; its descriptor is our own look-up. */
-static int take_fork(struct session *session, const struct wire_message *message)
+static int take_fork(struct session *session, const struct wire_message *message, struct lc_error **err)
 {
     siginfo_t info;
     int r;
 
-    if (session->pid != session->spawn.pid || message->pid == session->spawn.pid ||
-            waitid(P_PID, (id_t)message->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+    if (session->pid != session->spawn.pid || message->pid == session->spawn.pid)
         return -EPROTO;
+    if (waitid(P_PID, (id_t)message->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) {
+        session->failed = (signals_ignored() >> (SIGCHLD - 1) & 1) != 0;
+        return session->failed ? raise_reaped(err) : -EPROTO;
+    }
     r = wait_process(session->spawn.pid, session->spawn.pidfd, NULL);
     fd_close(&session->spawn.pidfd);
     session->pid = message->pid;
     session->pidfd = sys_pidfd_open(session->pid);
-    return r;
+    /* Who ignores SIGCHLD cannot know how it ended, but it has. */
+    return r == -ECHILD ? 0 : r;
+}
+
+/* A container that has been paused while the process was on its way in. */
+static bool is_paused(const struct session *session)
+{
+    return session->groups != NULL && cgroup_frozen(session->groups) > 0;
 }
 
 static int receive(struct session *session, struct wire_message *message, int *ret_fd, struct lc_error **err)
@@ -257,7 +267,7 @@ static int receive(struct session *session, struct wire_message *message, int *r
 
     do
         r = poll(ready, ARRAY_SIZE(ready), session->patient ? -1 : ANSWER_TIMEOUT_MS);
-    while (r < 0 && errno == EINTR);
+    while ((r < 0 && errno == EINTR) || (r == 0 && is_paused(session)));
     if (ready[0].revents == 0 && ready[1].revents != 0)
         return error_raise(err, &(struct error_site){ .stage = stage(session), .errnum = ESRCH },
                 "the container's process ended while its hooks ran");
@@ -289,7 +299,7 @@ static int take_message(struct session *session, const struct wire_message *mess
         return until == WIRE_NOTIFY;
     case WIRE_CHILD: {
         int r = session->plan != NULL && session->plan->forks && message->pid > 0
-                        ? take_fork(session, message)
+                        ? take_fork(session, message, err)
                         : -EPROTO;
 
         return r < 0 ? r : until == WIRE_CHILD;
@@ -398,13 +408,16 @@ int session_place_below(
 {
     int fds[CGROUP_HIERARCHIES_MAX], r;
     CLEAN_FREE char *text = strdup(below);
-    const char *specs[CGROUP_HIERARCHIES_MAX];
+    const char *specs[CGROUP_HIERARCHIES_MAX + 1]; /* the last: one too many */
     size_t n = 0;
 
     for (char *at = text; at != NULL && n < ARRAY_SIZE(specs);)
         specs[n++] = strsep(&at, "\n");
     if (text == NULL)
         return raise_call(err, "malloc", -ENOMEM);
+    if (n == ARRAY_SIZE(specs))
+        return error_raise(err, &(struct error_site){ .stage = "exec", .op = "--cgroup", .errnum = E2BIG },
+                "more than %d groups", CGROUP_HIERARCHIES_MAX);
     r = cgroup_open_entries_below(groups, specs, n, fds, err);
     return r < 0 ? r : place(session, fds, groups->count, err);
 }

@@ -97,20 +97,16 @@ __attribute__((no_sanitize("address", "undefined"))) static int child(void *data
     return 1;
 }
 
-/* Kernels before 5.3: no clone3, so no CLONE_INTO_CGROUP, and the time namespace has no flag bit here. */
+/* Where clone3 is filtered away: so no CLONE_INTO_CGROUP, and the time namespace has no flag bit here. */
 static long clone_old(struct spawn *spawn, char *stack)
 {
-    unsigned long flags =
-            (unsigned long)spawn->clone_flags | CLONE_VM | SIGCHLD | (spawn->vfork ? CLONE_VFORK : 0);
+    unsigned long flags = (unsigned long)spawn->clone_flags | CLONE_VM | SIGCHLD | CLONE_PIDFD |
+                          (spawn->vfork ? CLONE_VFORK : 0);
     long pid;
 
     if ((spawn->clone_flags & CLONE_NEWTIME) != 0)
         return -ENOSYS;
-    pid = clone(child, stack + STACK_SIZE, (int)(flags | CLONE_PIDFD), spawn, &spawn->pidfd);
-    if (pid < 0 && errno == EINVAL) {
-        spawn->pidfd = -1;
-        pid = clone(child, stack + STACK_SIZE, (int)flags, spawn);
-    }
+    pid = clone(child, stack + STACK_SIZE, (int)flags, spawn, &spawn->pidfd);
     return pid < 0 ? -errno : pid;
 }
 
@@ -133,13 +129,6 @@ static long clone_new(struct spawn *spawn, char *stack)
     }
     pid = sys_clone3_call(&args, child, spawn);
     spawn->placed = pid > 0 && spawn->cgroup_fd >= 0;
-    if (pid == -E2BIG || (pid == -EINVAL && spawn->cgroup_fd >= 0)) {
-        /* 5.3 to 5.6: clone3 without cgroup and without clearing of handlers. */
-        args.flags &= ~(CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND);
-        args.cgroup = 0;
-        pid = sys_clone3_call(&args, child, spawn);
-        spawn->placed = false;
-    }
     return pid;
 }
 

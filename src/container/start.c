@@ -117,12 +117,10 @@ int start_send(const struct container *container, const struct lc_config *config
 }
 
 /* Whoever is told that the program does not run, finds the container stopped. */
-static void await_end(const struct container *container, bool force)
+static void await_end(const struct container *container)
 {
     CLEAN_FD int pidfd = identity_open(&container->record.init);
 
-    if (pidfd >= 0 && force)
-        (void)signal_process(container->record.init.pid, pidfd, SIGKILL);
     if (pidfd >= 0)
         (void)identity_await(&container->record.init, pidfd, &container->record.groups, END_TIMEOUT_MS);
 }
@@ -145,19 +143,21 @@ static int start(struct container *container, const struct lc_config *config, st
         r = start_finish(container, config, &session, err);
     session_close(&session);
     if (sent && r < 0)
-        await_end(container, false);
+        await_end(container);
     if (r == 0)
         (void)unlink(start_address(container).sun_path);
     return r;
 }
 
-/* A program whose poststart hook failed does not go on. */
-static int poststart(struct container *container, const struct lc_config *config, struct lc_error **err)
+int start_poststart(
+        struct container *container, const struct lc_config *config, bool remove, struct lc_error **err)
 {
-    int r = config != NULL ? hooks_run(container, config, HOOK_POSTSTART, STATUS_RUNNING, err) : 0;
+    int r;
 
+    container_unlock(container);
+    r = config != NULL ? hooks_run(container, config, HOOK_POSTSTART, STATUS_RUNNING, err) : 0;
     if (r < 0)
-        await_end(container, true);
+        (void)oci_end(container, remove, NULL);
     return r;
 }
 
@@ -203,7 +203,7 @@ int lc_container_start(struct lc_runtime *runtime, const char *id, struct lc_err
     if (r == 0)
         journal_write_pid(&container, "start", container.record.init.pid);
     if (r == 0)
-        r = poststart(&container, config, err);
+        r = start_poststart(&container, config, false, err);
     if (r < 0 && config != NULL && err != NULL)
         locate_errors(config, *err);
     lc_config_free(config);

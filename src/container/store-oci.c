@@ -236,12 +236,10 @@ int oci_open_locked(
 
     if (r < 0)
         return r;
-    /* Deleted while we waited for the lock: there may be another of this name by now. */
-    do {
-        container->lock_fd = openat(container->state_fd, id, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-        r = container->lock_fd < 0 ? -errno : lock_opened(container);
-    } while (r > 0);
-    if (is_no_file(-r))
+    container->lock_fd = openat(container->state_fd, id, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    r = container->lock_fd < 0 ? -errno : lock_opened(container);
+    /* 1: deleted while we waited for the lock. There may be another of this name by now, but that is not the one meant. */
+    if (r > 0 || is_no_file(-r))
         r = missing(id, err);
     else if (r < 0)
         r = fail(err, "open", id, -r);
@@ -250,6 +248,21 @@ int oci_open_locked(
     if (r < 0)
         container_close(container);
     return r < 0 ? r : 0;
+}
+
+int oci_open_again(const struct container *mine, struct container *container, struct lc_error **err)
+{
+    const struct identity *before = &mine->record.init, *now = &container->record.init;
+    struct lc_runtime runtime = { .fd = mine->state_fd, .log = *mine->log };
+    int r = oci_open_locked(&runtime, mine->id, container, err);
+
+    if (r < 0)
+        return r;
+    container->log = mine->log;
+    if (now->pid == before->pid && now->start == before->start)
+        return 0;
+    container_close(container);
+    return missing(mine->id, err);
 }
 
 int created_lock(const struct container *container, struct lc_error **err)

@@ -207,6 +207,26 @@ static void adding_fills_in_the_newest(void **state)
     error_free(err);
 }
 
+static void chains_are_joined(void **state)
+{
+    struct lc_error *err = NULL, *more = NULL;
+
+    (void)state;
+    error_append(&err, NULL);
+    assert_null(err);
+    (void)error_raise(&more, &(struct error_site){ 0 }, "first");
+    error_append(&err, more);
+    more = NULL;
+    (void)error_raise(&more, &(struct error_site){ 0 }, "second");
+    (void)error_raise(&more, &(struct error_site){ 0 }, "third");
+    error_append(&err, more);
+    error_append(&err, NULL);
+    assert_string_equal(error_text(err), "first");
+    assert_string_equal(error_text(error_next(err)), "second");
+    assert_string_equal(error_text(error_last(err)), "third");
+    error_free(err);
+}
+
 static void strings_are_copied(void **state)
 {
     char text[] = "/changing";
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test(every_control_byte),
         cmocka_unit_test(result_is_the_errno),
         cmocka_unit_test(chains),
+        cmocka_unit_test(chains_are_joined),
         cmocka_unit_test(adding_fills_in_the_newest),
         cmocka_unit_test(strings_are_copied),
     };

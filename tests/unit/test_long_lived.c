@@ -1,32 +1,12 @@
 /* One process that makes, starts, kills and deletes containers through the library, again and again: it grows by no descriptor, no
  * memory and no zombie. LC_STRESS=full: 10,000 times. As root only. */
-#include "unit.h"
+#include "bundle.h"
 
-#include <libcontainer.h>
-
-#include <dirent.h>
-#include <errno.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define WARM_UP 20
-
-static char id[32];
-static char directory[] = "/tmp/test-long-lived-XXXXXX";
-
-static size_t open_descriptors(void)
-{
-    DIR *list = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    assert_non_null(list);
-    while (readdir(list) != NULL)
-        count++;
-    (void)closedir(list);
-    return count;
-}
 
 static long resident_kib(void)
 {
@@ -39,28 +19,22 @@ static long resident_kib(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-static void must(int r, struct lc_error *err, const char *what)
-{
-    if (r < 0)
-        fail_msg("%s: %s", what, lc_error_format(err));
-}
-
 static void cycle(struct lc_runtime *runtime, const struct lc_config *config)
 {
     struct lc_create_options options = { .size = sizeof(options), .stdio = { -1, -1, -1 } };
     struct lc_error *err = NULL;
     char *state = NULL;
 
-    must(lc_container_create(runtime, id, config, &options, &err), err, "create");
-    must(lc_container_start(runtime, id, &err), err, "start");
-    must(lc_container_state(runtime, id, &state, &err), err, "state");
+    must(lc_container_create(runtime, id, config, &options, &err), &err, "create");
+    must(lc_container_start(runtime, id, &err), &err, "start");
+    must(lc_container_state(runtime, id, &state, &err), &err, "state");
     free(state);
-    must(lc_container_kill(runtime, id, SIGKILL, 0, &err), err, "kill");
+    must(lc_container_kill(runtime, id, SIGKILL, 0, &err), &err, "kill");
     /* A failure must not leave anything either. */
     assert_true(lc_container_create(runtime, id, config, &options, &err) < 0);
     lc_error_free(err);
     err = NULL;
-    must(lc_container_delete(runtime, id, LC_DELETE_FORCE, &err), err, "delete");
+    must(lc_container_delete(runtime, id, LC_DELETE_FORCE, &err), &err, "delete");
     /* The processes are the caller's children, and his to reap. */
     while (waitpid(-1, NULL, WNOHANG) > 0)
         continue;
@@ -82,8 +56,8 @@ static void test_nothing_grows(void **state)
     if (geteuid() != 0)
         skip();
     (void)snprintf(root, sizeof(root), "%s/state", directory);
-    must(lc_config_load_bundle(directory, &config, &err), err, "config");
-    must(lc_runtime_open(&options, &runtime, &err), err, "runtime");
+    must(lc_config_load_bundle(directory, &config, &err), &err, "config");
+    must(lc_runtime_open(&options, &runtime, &err), &err, "runtime");
     for (int i = 0; i < cycles + WARM_UP; i++) {
         if (i == WARM_UP) {
             descriptors = open_descriptors();
@@ -99,42 +73,6 @@ static void test_nothing_grows(void **state)
     assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
     lc_config_free(config);
     lc_runtime_free(runtime);
-}
-
-static int make_bundle(void **state)
-{
-    char command[512];
-
-    (void)state;
-    (void)snprintf(id, sizeof(id), "lc-long-lived-%d", (int)getpid());
-    if (mkdtemp(directory) == NULL)
-        return -1;
-    (void)snprintf(command, sizeof(command),
-            "chmod 755 %s && mkdir -p %s/rootfs/bin %s/rootfs/proc && cp /bin/busybox %s/rootfs/bin/busybox "
-            "&& "
-            "cat >%s/config.json",
-            directory, directory, directory, directory, directory);
-    FILE *out = popen(command, "we");
-    if (out == NULL)
-        return -1;
-    (void)fputs(
-            "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"user\":{\"uid\":0,"
-            "\"gid\":0},"
-            "\"cwd\":\"/\",\"args\":[\"/bin/busybox\",\"sleep\",\"1000\"]},\"mounts\":[{\"destination\":\"/"
-            "proc\","
-            "\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":"
-            "\"mount\"}]}}",
-            out);
-    return pclose(out) == 0 ? 0 : -1;
-}
-
-static int remove_bundle(void **state)
-{
-    char command[128];
-
-    (void)state;
-    (void)snprintf(command, sizeof(command), "rm -rf --one-file-system %s", directory);
-    return system(command) == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -369,13 +369,12 @@ def test_run(fake):
     result = fake("run", "a", run="cat; exit 7", text="passed on")
     assert (result.status, result.out, result.err) == (7, "passed on", ""), result
     assert names(result) == ["lc_runtime_open", "lc_runtime_load_bundle", "lc_container_run", "lc_process_wait",
-                             "lc_container_delete"]
-    assert result.call("lc_container_delete")["flags"] == 1
+                             "lc_process_delete"]
 
 
 def test_run_keep(fake):
     result = fake("run", "--keep", "a", run="kill -TERM $$")
-    assert result.status == 128 + signal.SIGTERM and "lc_container_delete" not in names(result), result
+    assert result.status == 128 + signal.SIGTERM and "lc_process_delete" not in names(result), result
 
 
 def test_run_detached(fake):
@@ -383,7 +382,7 @@ def test_run_detached(fake):
     assert result.status == 0 and names(result)[-2:] == ["lc_container_create", "lc_container_start"], result
     result = fake("run", "-d", "a", fail=fail("lc_container_start", 2, 127))
     assert result.status == 1 and names(result)[-1] == "lc_container_delete", result
-    assert result.call("lc_container_delete")["flags"] == 1
+    assert result.call("lc_container_delete")["flags"] == 0
 
 
 def test_run_with_a_terminal(fake):

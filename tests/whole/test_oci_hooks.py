@@ -8,7 +8,7 @@ import pytest
 
 from support import proc
 from support.bundle import gone
-from support.wait import becomes_true, wait_until
+from support.wait import PATIENCE, becomes_true, wait_until
 
 KINDS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
 STATUS = {"prestart": "created", "createRuntime": "created", "createContainer": "created", "startContainer": "created",
@@ -179,6 +179,70 @@ def test_delete_does_not_wait_for_a_hook(bundle, notes, kind):
     assert "ended" in waits.errors().decode()
     if kind not in ("createContainer", "startContainer"):  # their pids are the container's
         assert gone(int(read(f"{notes}/pid")))
+    assert not bundle.containers() and not bundle.groups()
+
+
+def launch(bundle, command):
+    """To its poststart hooks, in the background."""
+    if command == "run":
+        return bundle.launch("run")
+    bundle.create()
+    return bundle.spawn("start", bundle.name)
+
+
+@pytest.mark.parametrize("command", ["start", "run"])
+def test_delete_does_not_wait_for_poststart(bundle, notes, command):
+    bundle.config["hooks"] = {"poststart": [shell(f"echo $$ > {notes}/pid; exec sleep 1000")]}
+    waits = launch(bundle, command)
+    wait_until(lambda: os.path.exists(f"{notes}/pid") and read(f"{notes}/pid"), 5, "the hook")
+    assert bundle.status() == "running"
+    start = time.monotonic()
+    bundle.delete("--force")
+    assert time.monotonic() - start < 1 * PATIENCE
+    assert not bundle.containers() and not bundle.groups()
+    os.kill(int(read(f"{notes}/pid")), 9)
+    result = waits.wait()
+    assert result.status == 1 and "/hooks/poststart/0" in result.err, result
+
+
+@pytest.mark.parametrize("command", ["start", "run"])
+def test_poststart_calls_nsrun(bundle, notes, command):
+    """It holds no lock that they would wait for, and the container is running for them."""
+    nsrun = f"{bundle.nsrun} --root {bundle.state_root}"
+    bundle.config["hooks"] = {"poststart": [shell(f"""set -e; exec > {notes}/said 2>&1
+        {nsrun} state {bundle.name} | grep '"status"'
+        {nsrun} update --pids-limit 33 {bundle.name}; {nsrun} exec {bundle.name} echo inside
+        {nsrun} pause {bundle.name}; {nsrun} resume {bundle.name}; {nsrun} kill {bundle.name} USR1; echo end""")]}
+    bundle.script("trap 'exit 7' USR1; while :; do sleep 0.02; done")
+    assert launch(bundle, command).wait().status == (7 if command == "run" else 0), read(f"{notes}/said")
+    assert read(f"{notes}/said").split() == ['"status":', '"running",', "inside", "end"]
+    bundle.delete("--force")
+
+
+@pytest.mark.parametrize("command", ["start", "run"])
+def test_failed_poststart_ends_its_own_container_only(bundle, notes, command):
+    bundle.config["hooks"] = {"poststart": [shell(
+        f"echo x > {notes}/hook; while [ ! -e {notes}/go ]; do sleep 0.01; done; exit 3")]}
+    waits = launch(bundle, command)
+    wait_until(lambda: os.path.exists(f"{notes}/hook"), 5, "the hook")
+    bundle.delete("--force")
+    del bundle.config["hooks"]
+    bundle.start()
+    pid = bundle.pid()
+    with open(f"{notes}/go", "w", encoding="ascii"):
+        pass
+    assert waits.wait().status == 1, waits.errors()
+    assert bundle.status() == "running" and bundle.pid() == pid
+    bundle.delete("--force")
+
+
+@pytest.mark.parametrize("command", ["start", "run"])
+def test_failed_poststart_ends_a_paused_container(bundle, command):
+    bundle.config["hooks"] = {"poststart": [shell(
+        f"{bundle.nsrun} --root {bundle.state_root} pause {bundle.name}; exit 3")]}
+    assert launch(bundle, command).wait().status == 1
+    assert command == "run" or bundle.status() == "stopped"
+    bundle.delete("--force")
     assert not bundle.containers() and not bundle.groups()
 
 

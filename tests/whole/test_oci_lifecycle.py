@@ -3,16 +3,19 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from support import leftovers, proc
 from support.bundle import gone, kill
 from support.rootfs import write
+from support.strace import strace
 from support.wait import PATIENCE, wait_until
 
 RESIDENT_MAX = 200  # KiB of the process that create leaves
@@ -292,6 +295,55 @@ def test_sixteen_execs_at_once(bundle):
     bundle.delete("--force")
 
 
+# ---- whose container is it ----
+
+def blocked_on_lock(pid):
+    with open("/proc/locks", encoding="ascii") as file:
+        return any("->" in line and str(pid) in line.split() for line in file)
+
+
+def test_the_caller_ignores_his_children(bundle):
+    """It is inherited, and then the kernel would keep no status for nsrun."""
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}
+    assert bundle.script("exit 7").run(**ignore).status == 7
+    bundle.script("exec sleep 1000").start(**ignore)
+    assert bundle("exec", bundle.name, "sh", "-c", "exit 8", **ignore).status == 8
+    bundle.delete("--force")
+
+
+def test_run_ends_its_own_container_only(bundle):
+    """While it stood still somebody has deleted its container, and made another with the same id."""
+    attended = bundle.launch("run")
+    bundle.wait_status("running")
+    os.kill(attended.pid, signal.SIGSTOP)
+    bundle.delete("--force")
+    bundle.launch("run", "--detach").wait()
+    pid = bundle.pid()
+    os.kill(attended.pid, signal.SIGCONT)
+    assert attended.wait().status == 128 + signal.SIGKILL and not attended.errors()
+    assert bundle.status() == "running" and bundle.pid() == pid
+    bundle.delete("--force")
+
+
+def test_delete_waits_for_its_own_container_only(bundle):
+    """Who waits for the lock of one that is then deleted, does not go on with the next one of that id."""
+    bundle.config["hooks"] = {"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", (
+        f"while [ ! -e {bundle.directory}/go ]; do sleep 0.01; done")]}]}
+    bundle.start()
+    first = bundle.spawn("delete", "--force", bundle.name)
+    bundle.wait_status("stopped")
+    second = bundle.spawn("delete", "--force", bundle.name)
+    wait_until(lambda: blocked_on_lock(second.pid), what="the lock")
+    os.kill(second.pid, signal.SIGSTOP)
+    write(f"{bundle.directory}/go", "")
+    assert first.wait().status == 0
+    bundle.start()
+    os.kill(second.pid, signal.SIGCONT)
+    assert second.wait().status == 0
+    assert bundle.status() == "running"
+    bundle.delete("--force")
+
+
 # ---- pause, resume, update, numbers ----
 
 def test_pause_and_resume(bundle):
@@ -307,6 +359,43 @@ def test_pause_and_resume(bundle):
     assert bundle.status() == "running" and bundle("resume", bundle.name).status == 1
     wait_until(lambda: len(running.output()) > length)
     bundle.ok("pause", bundle.name)
+    bundle.delete("--force")
+
+
+def test_exec_waits_for_a_paused_container(bundle):
+    """Outside, so that nothing stands still in there; a signal ends the wait, and so does the container's end."""
+    bundle.start()
+    bundle.ok("pause", bundle.name)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        waits = bundle.spawn("exec", "--ignore-paused", bundle.name, "true")
+        time.sleep(0.3)
+        assert waits.process.poll() is None and len(json.loads(bundle.ok("ps", "-f", "json", bundle.name).out)) == 1
+        os.kill(waits.pid, number)
+        assert waits.wait().status == 128 + number
+    waits = [bundle.spawn("exec", "--ignore-paused", bundle.name, "sh", "-c", "exit 7") for _ in range(3)]
+    time.sleep(0.3)
+    assert all(run.process.poll() is None for run in waits)
+    bundle.ok("resume", bundle.name)
+    assert [run.wait().status for run in waits] == [7, 7, 7]
+    bundle.ok("pause", bundle.name)
+    waits = bundle.spawn("exec", "--ignore-paused", bundle.name, "true")
+    time.sleep(0.3)
+    bundle.delete("--force")
+    assert waits.wait().status == 255 and "does not exist" in waits.errors().decode(), waits.errors()
+
+
+def test_exec_that_is_paused_on_its_way_in(bundle, work):
+    """It has not given up when the minute for an answer is over, which here is one and a half seconds, twice."""
+    bundle.start()
+    slow = strace(os.path.join(work, "strace"), "-e", "trace=poll,setns", "-e", "inject=setns:delay_enter=250000",
+                  "-e", "inject=poll:retval=0:delay_enter=1500000:when=1..2")
+    run = bundle.spawn("exec", bundle.name, "sh", "-c", "exit 7", prefix=slow)
+    time.sleep(0.7)
+    bundle.ok("pause", bundle.name)
+    time.sleep(3)
+    assert run.process.poll() is None, run.errors()
+    bundle.ok("resume", bundle.name)
+    assert run.wait().status == 7, run.errors()
     bundle.delete("--force")
 
 
@@ -435,6 +524,16 @@ def test_exec_into_a_group_that_is_not_there(bundle):
     result = bundle("exec", "--cgroup", "/none", bundle.name, "/bin/true")
     assert result.status == 255 and "/none/cgroup.procs: no such file" in result.err, result
     assert "container does not exist" not in result.err, result
+    bundle.delete("--force")
+
+
+@pytest.mark.parametrize("groups, words", [([":/sub"], "controller ''"), (["memory,:/sub"], "controller ''"),
+                                           (["memory:/"] * 24, ""), (["memory:/"] * 25, "more than 24")])
+def test_exec_into_groups_that_make_no_sense(bundle, groups, words):
+    """None of them is left out without a word."""
+    bundle.start()
+    result = bundle("exec", *[word for group in groups for word in ("--cgroup", group)], bundle.name, "/bin/true")
+    assert result.status == (255 if words else 0) and words in result.err and ("--cgroup" in result.err) == bool(words), result
     bundle.delete("--force")
 
 

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import socket
 import stat
 import struct
@@ -15,9 +16,11 @@ import pytest
 from support import proc
 from support.bundle import NAMESPACES
 from support.rootfs import write
+from support.strace import strace
 from support.wait import wait_until
 
 FIRST = 100000
+CAP_SYS_RESOURCE = 24
 SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND = 0xC0502100, 0xC0182101
 
 
@@ -48,6 +51,24 @@ def test_new_namespaces(bundle):
     for kind in ("pid", "net", "ipc", "uts", "mnt", "cgroup"):
         assert proc.namespace(bundle.pid(), kind) != proc.namespace(os.getpid(), kind), kind
     assert proc.namespace(bundle.pid(), "user") == proc.namespace(os.getpid(), "user")
+    bundle.delete("--force")
+
+
+def test_exec_raises_limits_for_a_user_namespace(bundle, work):
+    """As create does: who is root there only may not raise a hard limit above nsrun's own."""
+    in_user_namespace(bundle)
+    bundle.start()
+    limits = [{"type": "RLIMIT_NOFILE", "soft": 40, "hard": 2000}, {"type": "RLIMIT_NPROC", "soft": 50, "hard": 50}]
+    write(f"{work}/process.json", json.dumps({"args": ["/bin/sh", "-c", "ulimit -n; ulimit -Hn"], "cwd": "/",
+                                              "user": {"uid": 0, "gid": 0}, "env": [], "rlimits": limits}))
+    traced = strace(f"{work}/strace", "-e", "trace=prlimit64,setns")
+    result = bundle("exec", "-p", f"{work}/process.json", bundle.name, prefix=["prlimit", "--nofile=1000:1000", *traced])
+    with open(f"{work}/strace", encoding="utf-8") as file:
+        calls = file.read()
+    raised, entered = re.search(r"prlimit64\([1-9].*RLIMIT_NOFILE, {.*rlim_max=2000}", calls), re.search(r"setns\(.*USER", calls)
+    assert raised and entered and "RLIMIT_NPROC, {" not in calls[:entered.start()], calls
+    if int(proc.status("self")["CapEff"], 16) >> CAP_SYS_RESOURCE & 1:
+        assert (result.status, result.out) == (0, "40\n2000\n"), result
     bundle.delete("--force")
 
 

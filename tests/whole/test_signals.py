@@ -27,6 +27,15 @@ def test_forwarded_to_the_program(box, name, namespaces):
     assert result.status == 7 and f"got {name}" in result.out, result
 
 
+def test_the_caller_ignores_his_children(box):
+    """It is inherited, and then the kernel would keep no status for nsinit; the command does not inherit it any more."""
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}
+    first = box.start("echo ready; sleep 0.3; grep SigIgn /proc/self/status; exit 7", **ignore)
+    assert box.sh("exit 8", **ignore).status == 8
+    result = first.wait()
+    assert result.status == 7 and int(result.out.split()[-1], 16) >> signal.SIGCHLD - 1 & 1 == 0, result
+
+
 @pytest.mark.parametrize("name", FORWARDED)
 def test_forwarded_to_a_joined_process(box, name):
     first = box.start()

@@ -41,6 +41,9 @@ void error_add(struct lc_error *err, const struct error_site *site);
 /* The same for exactly this error, wherever it stands in its chain. */
 void error_place(struct lc_error *err, const struct error_site *site);
 
+/* A chain that was kept apart, behind what is there already; without `err` it is freed. */
+void error_append(struct lc_error **err, struct lc_error *more_consumed);
+
 /* The newest error of the chain (the one error_add works on); NULL for NULL. */
 struct lc_error *error_last(struct lc_error *err);
 const struct error_site *error_site(const struct lc_error *err);
