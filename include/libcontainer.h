@@ -273,10 +273,11 @@ struct lc_create_options {
 LC_API int lc_container_create(struct lc_runtime *runtime, const char *id, const struct lc_config *config,
         const struct lc_create_options *options, struct lc_error **err);
 /* Lets the program of a created container run and returns when it does. Errors: those of execve (lc_error_status 126, 127),
- * -ENOENT (no such container), -EINVAL (not in the state "created"). Since: 0.2 */
+ * -ENOENT (no such container), -EINVAL (not in the state "created"), those of its poststart hooks; while these run,
+ * other calls may change the container. Since: 0.2 */
 LC_API int lc_container_start(struct lc_runtime *runtime, const char *id, struct lc_error **err);
 /* Both in one, for a caller that waits for the program, its child: *ret is to be waited for with lc_process_wait(), which does
- * not remove the container. With a terminal and no console_socket, lc_process_console() is its master. Since: 0.2 */
+ * not remove the container: lc_process_delete() does. With a terminal and no console_socket, lc_process_console() is its master. Since: 0.2 */
 LC_API int lc_container_run(struct lc_runtime *runtime, const char *id, const struct lc_config *config,
         const struct lc_create_options *options, struct lc_process **ret, struct lc_error **err);
 

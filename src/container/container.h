@@ -209,13 +209,12 @@ struct session {
     struct guard guard;
     struct aside netns; /* makes the network namespace, while netns_begun: then the session must not move */
     bool netns_begun;
-    bool away;           /* the child is kept off our processor, until it is placed */
-    const char *stage;   /* for messages; NULL: "create" or "join" */
-    bool memory_limited; /* the group that the child is born in */
-    bool patient;        /* hooks have no limit of time but their own, */
-    int meanwhile;       /* ... or the life of this pidfd's process; -1: nobody's */
-    const struct cgroup_set
-            *groups; /* of a join: who is frozen in them has no limit of time either; or NULL */
+    bool away;                       /* the child is kept off our processor, until it is placed */
+    const char *stage;               /* for messages; NULL: "create" or "join" */
+    bool memory_limited;             /* the group that the child is born in */
+    bool patient;                    /* hooks have no limit of time but their own, */
+    int meanwhile;                   /* ... or the life of this pidfd's process; -1: nobody's */
+    const struct cgroup_set *groups; /* ... nor has who is frozen in these; or NULL */
     bool ready, failed;
     bool in_place;         /* TREE has come */
     unsigned int unshared; /* how often UNSHARED has come, perhaps while something else was waited for */

@@ -331,9 +331,7 @@ static int begin_program(const struct creation *creation, struct lc_error **err)
     session->wants_listener = creation->plan->notifies;
     session->patient = true;
     r = start_send(creation->container, creation->config, session->socket, err);
-    if (r == 0)
-        r = start_finish(creation->container, creation->config, session, err);
-    return r;
+    return r < 0 ? r : start_finish(creation->container, creation->config, session, err);
 }
 
 /* The child has its own copies. One of the lock of "created" would keep the container in that. */
