@@ -1,5 +1,6 @@
 """Each limit is proved by running into it, by container.json and by config.json, in whichever version the host has."""
 import os
+import re
 import subprocess
 import time
 
@@ -101,7 +102,7 @@ def test_cpu_quota(limited, burners, share):
     # In a period in which it was not held back, others have used the machine.
     busy = (after[1] - before[1]) / (after[0] - before[0])
     assert 0.95 * share * busy <= used / passed <= 1.05 * share, f"{used:.3f} s in {passed:.3f} s, held back in {busy}"
-    assert busy > 0.5
+    assert busy > 0.25, "others have had this machine nearly for themselves"
 
 
 def throttling(limited):
@@ -179,10 +180,11 @@ def test_io(limited, disk, key, list_name, rate, arguments):
 
 
 def timed(limited, arguments):
-    since = time.monotonic()
+    """As dd counts it: how long a container takes to start and end is a matter of the machine."""
     result = limited.run("/bin/dd", *arguments)
-    assert result.status == 0, result
-    return time.monotonic() - since
+    said = re.search(r"copied, ([\d.]+) seconds", result.err)
+    assert result.status == 0 and said, result
+    return float(said.group(1))
 
 
 # ---- devices ----
