@@ -102,7 +102,7 @@ def test_cpu_quota(limited, burners, share):
     # In a period in which it was not held back, others have used the machine.
     busy = (after[1] - before[1]) / (after[0] - before[0])
     assert 0.95 * share * busy <= used / passed <= 1.05 * share, f"{used:.3f} s in {passed:.3f} s, held back in {busy}"
-    assert busy > 0.25, "others have had this machine nearly for themselves"
+    assert busy > 0.1, "others have had this machine nearly for themselves"
 
 
 def throttling(limited):
