@@ -212,3 +212,14 @@ bool cgroup_pause(int64_t deadline_ms, unsigned *step_us)
     (void)nanosleep(&(struct timespec){ .tv_nsec = (long)*step_us * 1000 }, NULL);
     return true;
 }
+
+const struct dirent *cgroup_next(DIR *directory)
+{
+    const struct dirent *entry;
+
+    do
+        entry = readdir(directory);
+    while (entry != NULL &&
+            (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
+}

@@ -4,6 +4,7 @@
 
 #include <cgroups/cgroups.h>
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -219,6 +220,8 @@ int group_write_line(const struct group_dir *dir, const struct limit_line *line)
 /* Writes every limit of the group's controllers. */
 int group_write_limits(
         const struct group_dir *dir, const struct config_cgroups *cgroups, const struct cgroup_group *group);
+/* The next group directly below; NULL: there is none. */
+const struct dirent *cgroup_next(DIR *directory);
 /* Sleeps a little, longer each time; false when the deadline (monotonic ms) has passed. */
 bool cgroup_pause(int64_t deadline_ms, unsigned *step_us);
 int64_t cgroup_now_ms(void);

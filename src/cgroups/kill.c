@@ -4,7 +4,6 @@
 #include <base/util.h>
 #include <lcsys/syscalls.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -95,17 +94,6 @@ static DIR *open_below(DIR *directory, const char *name)
     return next;
 }
 
-static const struct dirent *next_group(DIR *directory)
-{
-    const struct dirent *entry;
-
-    do
-        entry = readdir(directory);
-    while (entry != NULL &&
-            (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
-    return entry;
-}
-
 /* From here down, however deep a container has nested its groups: one directory is open at a time, and remembered where to go on in
  * those above. The kernel moves no group to another parent, so ".." is where we came from. */
 static int sweep_tree(int fd_consumed, struct sweep *sweep)
@@ -120,7 +108,7 @@ static int sweep_tree(int fd_consumed, struct sweep *sweep)
     else
         sweep_processes(dirfd(directory), sweep);
     while (r == 0) {
-        const struct dirent *entry = next_group(directory);
+        const struct dirent *entry = cgroup_next(directory);
         DIR *next;
 
         if (entry == NULL && depth == 0)
@@ -128,13 +116,14 @@ static int sweep_tree(int fd_consumed, struct sweep *sweep)
         next = open_below(directory, entry != NULL ? entry->d_name : "..");
         if (next == NULL && entry != NULL)
             continue; /* gone meanwhile */
-        if (next != NULL && entry != NULL)
+        if (next == NULL) {
+            r = -errno;
+        } else if (entry != NULL) {
             r = places_add(&places, &capacity, depth++, telldir(directory));
-        if (next != NULL && entry != NULL)
             sweep_processes(dirfd(next), sweep);
-        if (next != NULL && entry == NULL)
+        } else {
             seekdir(next, places[--depth]);
-        r = next == NULL ? -errno : r;
+        }
         (void)closedir(directory);
         directory = next;
     }

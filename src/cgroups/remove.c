@@ -4,7 +4,6 @@
 
 #include <base/util.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,7 +21,7 @@ static int remove_leaves(int fd, char name[NAME_MAX + 1], bool *ret_any)
 {
     int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
     DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
-    struct dirent *entry;
+    const struct dirent *entry;
 
     *ret_any = false;
     if (directory == NULL) {
@@ -30,9 +29,7 @@ static int remove_leaves(int fd, char name[NAME_MAX + 1], bool *ret_any)
         fd_close(&copy);
         return r == -ENOENT ? 0 : r; /* removed meanwhile */
     }
-    while (r == 0 && (entry = readdir(directory)) != NULL) {
-        if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
+    while (r == 0 && (entry = cgroup_next(directory)) != NULL) {
         if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT) {
             *ret_any = true;
             continue;
