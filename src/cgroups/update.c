@@ -268,8 +268,9 @@ static void complete(struct update *update)
     bool has_quota = quota->set && quota->value != 0, has_period = period->set && period->value != 0;
     CLEAN_FREE char *text = NULL;
 
-    if (!limits[LIMIT_MEMORY].set && memory != NULL && memory->v2)
-        (void)read_number(memory, "memory.max", &limits[LIMIT_MEMORY].value);
+    if (!limits[LIMIT_MEMORY].set && memory != NULL && memory->v2 &&
+            !read_number(memory, "memory.max", &limits[LIMIT_MEMORY].value))
+        limits[LIMIT_MEMORY].value = -1;
     if (cpu == NULL || !cpu->v2 || has_quota == has_period || cgroup_read_file(cpu, "cpu.max", &text) < 0)
         return;
     if (has_period)
@@ -393,10 +394,9 @@ static int check_limits(const struct update *update)
     struct config_cgroups checked = update->wanted;
     struct config_number *memory = &checked.limits[LIMIT_MEMORY];
 
-    if (!memory->set && group != NULL && group->v2)
-        memory->set = read_number(group, "memory.max", &memory->value);
-    else if (!memory->set)
+    if (!memory->set && (group == NULL || !group->v2))
         checked.limits[LIMIT_MEMORY_SWAP].set = false;
+    memory->set = true; /* complete() has read it */
     return cgroup_limits_check(&checked, update->err);
 }
 
@@ -410,13 +410,12 @@ int cgroup_apply_update(const struct cgroup_set *set, const struct config_cgroup
         update.fds[i] = -EBADF;
     update.wanted.changes = true;
     cgroup_driver_soften(set, &update.wanted);
+    complete(&update);
     r = check_limits(&update);
     if (r == 0)
         r = check_usage(&update);
-    if (r < 0)
-        return r;
-    complete(&update);
-    r = collect_all(&update);
+    if (r == 0)
+        r = collect_all(&update);
     for (size_t i = 0; r == 0 && i < update.count; i++)
         r = read_old(&update, &update.changes[i]);
     if (r == 0)
