@@ -315,6 +315,7 @@ def test_run_ends_its_own_container_only(bundle):
     """While it stood still somebody has deleted its container, and made another with the same id."""
     attended = bundle.launch("run")
     bundle.wait_status("running")
+    bundle.ok("update", bundle.name)  # has had the lock: it is let go of after the container is running
     os.kill(attended.pid, signal.SIGSTOP)
     bundle.delete("--force")
     bundle.launch("run", "--detach").wait()
