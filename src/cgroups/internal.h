@@ -33,6 +33,7 @@ uint32_t cgroup_controllers_parse(const char *list);
 /* Takes the text of /proc/self/cgroup over, also on failure. */
 int layout_parse(struct layout *ret_layout, char *text_consumed);
 int layout_read(struct layout *ret_layout, struct lc_error **err);
+int layout_read_process(pid_t pid, struct layout *ret_layout);
 void layout_done(struct layout *layout);
 /* The mount point of a hierarchy; -ENOENT when it is not mounted anywhere. Caller frees. */
 int layout_mount_v1(const struct layout_hierarchy *hierarchy, char **ret_mount);

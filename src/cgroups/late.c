@@ -172,10 +172,36 @@ static int write_pids(int fd, const pid_t *pids, size_t count)
     return r;
 }
 
-int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t count)
+/* Where a process is in this group's hierarchy, if that can be seen from here. */
+static char *group_of(const struct cgroup_group *group, pid_t pid)
 {
-    CLEAN_FD int fd = cgroup_open_file(&set->groups[set->count - 1], "cgroup.procs", O_WRONLY);
+    uint32_t wanted = group->controllers != 0 ? group->controllers : CGROUP_BIT(CGROUP_FREEZER);
+    const char *below = NULL;
+    char *path = NULL;
+    struct layout layout;
 
+    if (layout_read_process(pid, &layout) < 0)
+        return NULL;
+    for (size_t i = 0; i < layout.n_v1 && !group->v2; i++)
+        if ((layout.v1[i].controllers & wanted) != 0)
+            below = layout.v1[i].path;
+    if (group->v2)
+        below = layout.v2_path;
+    /* "/.." is how the kernel calls what is outside our cgroup namespace. */
+    if (below != NULL && strncmp(below, "/..", strlen("/..")) != 0 &&
+            asprintf(&path, "%s%s", group->mount, below) < 0)
+        path = NULL;
+    layout_done(&layout);
+    return path;
+}
+
+int cgroup_late_move(struct cgroup_set *set, const pid_t *pids, size_t count)
+{
+    struct cgroup_group *group = &set->groups[set->count - 1];
+    CLEAN_FD int fd = cgroup_open_file(group, "cgroup.procs", O_WRONLY);
+
+    for (size_t i = 0; i < count && group->origin == NULL; i++)
+        group->origin = group_of(group, pids[i]);
     return write_pids(fd, pids, count);
 }
 
@@ -195,12 +221,12 @@ int cgroup_late_undo(struct cgroup_set *set)
     CLEAN_FREE pid_t *pids = NULL;
     size_t count = 0;
     CLEAN_FD int fd = -EBADF;
-    struct cgroup_group top = { .path = group->mount };
+    struct cgroup_group origin = { .path = group->origin };
     /* Somebody else's: nothing of it is ours to undo. */
     int r = group->made ? cgroup_processes(&one, &pids, &count) : 0;
 
     if (r == 0 && count > 0) {
-        fd = cgroup_open_file(&top, "cgroup.procs", O_WRONLY);
+        fd = origin.path != NULL ? cgroup_open_file(&origin, "cgroup.procs", O_WRONLY) : -EXDEV;
         r = write_pids(fd, pids, count);
     }
     if (r == 0 && group->made)
@@ -209,6 +235,7 @@ int cgroup_late_undo(struct cgroup_set *set)
         return r;
     free(group->path);
     free(group->mount);
+    free(group->origin);
     *group = (struct cgroup_group){ 0 };
     set->count--;
     return 0;

@@ -110,16 +110,28 @@ int layout_parse(struct layout *ret_layout, char *text_consumed)
     return 0;
 }
 
+static int read_file(const char *path, struct layout *ret_layout)
+{
+    char *text;
+    int r = cgroup_read_text(AT_FDCWD, path, &text);
+
+    return r < 0 ? r : layout_parse(ret_layout, text);
+}
+
+int layout_read_process(pid_t pid, struct layout *ret_layout)
+{
+    char path[sizeof("/proc/-2147483648/cgroup")];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    return read_file(path, ret_layout);
+}
+
 int layout_read(struct layout *ret_layout, struct lc_error **err)
 {
     const struct error_site site = { .stage = "cgroup", .syscall = "read", .object = "/proc/self/cgroup" };
     struct error_site failed = site;
-    char *text;
-    int r;
+    int r = read_file(site.object, ret_layout);
 
-    r = cgroup_read_text(AT_FDCWD, site.object, &text);
-    if (r == 0)
-        r = layout_parse(ret_layout, text);
     if (r == 0)
         return 0;
     failed.errnum = -r;

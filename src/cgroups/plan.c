@@ -23,6 +23,7 @@ void cgroup_set_done(struct cgroup_set *set)
     for (size_t i = 0; i < set->count; i++) {
         free(set->groups[i].path);
         free(set->groups[i].mount);
+        free(set->groups[i].origin);
     }
     free(set->warning);
     cgroup_unit_free(set->unit);

@@ -213,6 +213,73 @@ static void test_taken_back(void **state)
     finish(&set);
 }
 
+static void must_hold(const struct cgroup_group *group, pid_t pid)
+{
+    CLEAN_FREE char *text = NULL;
+    char line[16];
+
+    (void)snprintf(line, sizeof(line), "%d\n", (int)pid);
+    assert_int_equal(cgroup_read_file(group, "cgroup.procs", &text), 0);
+    assert_string_equal(text, line);
+}
+
+/* The one of `set` in the same hierarchy. */
+static struct cgroup_group *beside(struct cgroup_set *set, const struct cgroup_group *group)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->groups[i].mount, group->mount) == 0)
+            return &set->groups[i];
+    fail_msg("no group in %s", group->mount);
+    return NULL;
+}
+
+/* Taken away again, a late group gives its processes back to the group they came from, never to one with other limits. */
+static void test_late_undo(void **state)
+{
+    struct lc_config config = plain();
+    struct cgroup_set set, late = { 0 };
+    struct lc_error *err = NULL;
+    char below[48];
+    char *path;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    NEED_ROOT();
+    must(make(&config, &set, &err), &err);
+    pid = inmate(&set);
+    (void)snprintf(below, sizeof(below), "/nsrun-test-%d/late", (int)getpid());
+    must(cgroup_late_plan(&late, CGROUP_FREEZER, NULL, below, &err), &err);
+    must(cgroup_late_make(&late, NULL, &err), &err);
+    assert_int_equal(cgroup_late_move(&late, &pid, 1), 0);
+    must_hold(&late.groups[0], pid);
+    path = strdup(late.groups[0].path);
+    assert_non_null(path);
+    /* Unknown: it stays. */
+    free(late.groups[0].origin);
+    late.groups[0].origin = NULL;
+    assert_int_equal(cgroup_late_undo(&late), -EXDEV);
+    assert_int_equal(late.count, 1);
+    must_hold(&late.groups[0], pid);
+
+    late.groups[0].origin = strdup(beside(&set, &late.groups[0])->path);
+    assert_int_equal(cgroup_late_undo(&late), 0);
+    assert_int_equal(late.count, 0);
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+
+    must(cgroup_late_plan(&late, CGROUP_FREEZER, NULL, below, &err), &err);
+    must(cgroup_late_make(&late, NULL, &err), &err);
+    assert_int_equal(cgroup_late_move(&late, &pid, 1), 0);
+    assert_string_equal(late.groups[0].origin, beside(&set, &late.groups[0])->path);
+    assert_int_equal(cgroup_late_undo(&late), 0);
+    for (size_t i = 0; i < set.count; i++)
+        must_hold(&set.groups[i], pid);
+
+    finish(&set);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_update_fails),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_late_undo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ struct cgroup_group {
     bool adopted; /* config.json: it did, but without processes; `made` is set too. Killed, but not removed */
     size_t existing;      /* length of the part of path that was there when we looked; 0: unknown */
     uint32_t controllers; /* bit set of enum cgroup_controller that are used here */
+    char *origin; /* where the processes of a late group came from (cgroup_late_move, not recorded); NULL: unknown */
 };
 
 /* The unit of systemd's that a container's groups are. */
@@ -185,11 +186,11 @@ int cgroup_late_enable(
 /* One for a container that has none, as the last of the set: cgroup_late_plan says where (`wanted`: what needs the controller, unless it
  * is the freezer; `fallback`: "/nsinit/ID", its path where the
  * container has no groups), cgroup_late_make makes it, cgroup_late_move puts processes in; cgroup_late_undo takes it away again, with whoever is
- * in it put at the top of the hierarchy. */
+ * in it put back where the first of them came from: where that is unknown, the group stays, because anywhere else other limits hold. */
 int cgroup_late_plan(struct cgroup_set *set, enum cgroup_controller controller,
         const struct config_cgroups *wanted, const char *fallback, struct lc_error **err);
 int cgroup_late_make(struct cgroup_set *set, const struct log *log, struct lc_error **err);
-int cgroup_late_move(const struct cgroup_set *set, const pid_t *pids, size_t count);
+int cgroup_late_move(struct cgroup_set *set, const pid_t *pids, size_t count);
 int cgroup_late_undo(struct cgroup_set *set);
 /* 1: frozen (or on the way) by an order to this very group, not to one above it; 0: not; -errno. */
 int cgroup_frozen(const struct cgroup_set *set);
