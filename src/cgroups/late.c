@@ -214,6 +214,29 @@ int cgroup_fetch(const struct cgroup_set *set, pid_t pid)
     return write_pids(fd, &pid, 1);
 }
 
+int cgroup_take_out(pid_t pid)
+{
+    CLEAN_FREE char *mount = NULL, *own = NULL;
+    struct cgroup_group freezer = { .controllers = CGROUP_BIT(CGROUP_FREEZER) }, target = { 0 };
+    CLEAN_FD int fd = -EBADF;
+    struct layout layout;
+    int r = layout_read_process(getpid(), &layout);
+
+    if (r < 0)
+        return r;
+    r = -ENOENT;
+    for (size_t i = 0; i < layout.n_v1 && r < 0; i++)
+        if ((layout.v1[i].controllers & freezer.controllers) != 0)
+            r = layout_mount_v1(&layout.v1[i], &mount);
+    layout_done(&layout);
+    if (r < 0)
+        return r;
+    freezer.mount = mount;
+    target.path = own = group_of(&freezer, getpid());
+    fd = own != NULL ? cgroup_open_file(&target, "cgroup.procs", O_WRONLY) : -ENOENT;
+    return write_pids(fd, &pid, 1);
+}
+
 int cgroup_late_undo(struct cgroup_set *set)
 {
     struct cgroup_group *group = &set->groups[set->count - 1];

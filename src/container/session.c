@@ -422,11 +422,22 @@ int session_place_below(
     return r < 0 ? r : place(session, fds, groups->count, err);
 }
 
+/* v1: who is in a group that somebody has frozen does not even die of SIGKILL. */
+static void await_death(const struct session *session)
+{
+    enum { PATIENCE_MS = 100 };
+    struct pollfd end = { .fd = session->pidfd, .events = POLLIN };
+
+    if (session->pidfd < 0 || poll(&end, 1, PATIENCE_MS) == 0)
+        (void)cgroup_take_out(session->pid);
+    (void)wait_process(session->pid, session->pidfd, NULL);
+}
+
 void session_abort(struct session *session)
 {
     if (session->pid > 0) {
         (void)signal_process(session->pid, session->pidfd, SIGKILL);
-        (void)wait_process(session->pid, session->pidfd, NULL);
+        await_death(session);
     }
     session->pid = -1;
     guard_end(&session->guard);

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import proc
+from support import leftovers, proc
 from support.bundle import gone
 from support.wait import PATIENCE, becomes_true, wait_until
 
@@ -243,6 +243,30 @@ def test_failed_poststart_ends_a_paused_container(bundle, command):
     assert launch(bundle, command).wait().status == 1
     assert command == "run" or bundle.status() == "stopped"
     bundle.delete("--force")
+    assert not bundle.containers() and not bundle.groups()
+
+
+FREEZE = """
+import json, sys
+top, names, file, word = sys.argv[1:]
+for line in open(f"/proc/{json.load(sys.stdin)['pid']}/cgroup"):
+    _, found, path = line.strip().split(":", 2)
+    if found == names:
+        with open(f"{top}{path}/{file}", "w") as group:
+            group.write(word)
+        sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime"])
+def test_failed_start_of_who_is_frozen(bundle, kind):
+    """v1: nobody dies in a frozen group, not even of SIGKILL; the failure is told all the same, and nothing stays."""
+    v1 = [point for point, controllers in leftovers.hierarchies().items() if "freezer" in controllers]
+    group = [v1[0], "freezer", "freezer.state", "FROZEN"] if v1 else ["/sys/fs/cgroup", "", "cgroup.freeze", "1"]
+    # With these mounted, it is in its groups before the hooks run.
+    bundle.config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"})
+    bundle.config["hooks"] = {kind: [{"path": "/usr/bin/python3", "args": ["python3", "-c", FREEZE, *group]}]}
+    bundle.refused(f"/hooks/{kind}/0", "exit status 3")
     assert not bundle.containers() and not bundle.groups()
 
 
