@@ -102,22 +102,6 @@ static void check_limit(struct check *check, const char *key, enum config_limit 
     try_group(check, key, &cgroups);
 }
 
-static void check_cpus(struct check *check, const char *key)
-{
-    struct config_cgroups cgroups = bare(check);
-
-    cgroups.cpuset_cpus = check->config->cgroups.cpuset_cpus;
-    try_group(check, key, &cgroups);
-}
-
-static void check_mems(struct check *check, const char *key)
-{
-    struct config_cgroups cgroups = bare(check);
-
-    cgroups.cpuset_mems = check->config->cgroups.cpuset_mems;
-    try_group(check, key, &cgroups);
-}
-
 static void check_device_filter(struct check *check, const char *key)
 {
     const struct config_cgroups *asked = &check->config->cgroups;
@@ -130,42 +114,6 @@ static void check_device_filter(struct check *check, const char *key)
     cgroups.device_access = false;
     cgroups.rules = asked->rules;
     cgroups.n_rules = asked->n_rules;
-    try_group(check, key, &cgroups);
-}
-
-static void check_io_max(struct check *check, const char *key)
-{
-    struct config_cgroups cgroups = bare(check);
-
-    cgroups.blkio = check->config->cgroups.blkio;
-    cgroups.n_blkio = check->config->cgroups.n_blkio;
-    try_group(check, key, &cgroups);
-}
-
-static void check_hugetlb(struct check *check, const char *key)
-{
-    struct config_cgroups cgroups = bare(check);
-
-    cgroups.hugepages = check->config->cgroups.hugepages;
-    cgroups.n_hugepages = check->config->cgroups.n_hugepages;
-    try_group(check, key, &cgroups);
-}
-
-static void check_rdma(struct check *check, const char *key)
-{
-    struct config_cgroups cgroups = bare(check);
-
-    cgroups.rdma = check->config->cgroups.rdma;
-    cgroups.n_rdma = check->config->cgroups.n_rdma;
-    try_group(check, key, &cgroups);
-}
-
-static void check_unified(struct check *check, const char *key)
-{
-    struct config_cgroups cgroups = bare(check);
-
-    cgroups.unified = check->config->cgroups.unified;
-    cgroups.n_unified = check->config->cgroups.n_unified;
     try_group(check, key, &cgroups);
 }
 
@@ -182,33 +130,50 @@ static void check_driver(struct check *check, const char *key)
         check_say(check, key, true, "the groups are made by nsinit itself");
 }
 
-static void check_unit_properties(struct check *check, const char *key)
-{
-    struct config_cgroups cgroups = bare(check);
-
-    cgroups.unit_properties = check->config->cgroups.unit_properties;
-    cgroups.n_unit_properties = check->config->cgroups.n_unit_properties;
-    try_group(check, key, &cgroups);
-}
+/* A function of its own, or what is copied from the configuration: a list and its length are two fields. */
+#define FIELD(member)                                                                                        \
+    {                                                                                                        \
+        offsetof(struct config_cgroups, member), sizeof(((struct config_cgroups *)0)->member)                \
+    }
 
 static const struct {
     const char *name;
     void (*function)(struct check *check, const char *key);
+    struct {
+        size_t offset, size;
+    } fields[2];
 } rows[] = {
-    { "parent", check_parent },
-    { "name", check_name },
-    { "device_access", check_device_filter },
-    { "devices", check_device_filter },
-    { "cpuset_cpus", check_cpus },
-    { "cpuset_mems", check_mems },
-    { "driver", check_driver },
-    { "unit_properties", check_unit_properties },
-    { "io_max", check_io_max },
-    { "hugetlb", check_hugetlb },
-    { "rdma", check_rdma },
-    { "unified", check_unified },
-    { "freezer", check_freezer },
+    { "parent", check_parent, { { 0 } } },
+    { "name", check_name, { { 0 } } },
+    { "device_access", check_device_filter, { { 0 } } },
+    { "devices", check_device_filter, { { 0 } } },
+    { "cpuset_cpus", NULL, { FIELD(cpuset_cpus) } },
+    { "cpuset_mems", NULL, { FIELD(cpuset_mems) } },
+    { "driver", check_driver, { { 0 } } },
+    { "unit_properties", NULL, { FIELD(unit_properties), FIELD(n_unit_properties) } },
+    { "io_max", NULL, { FIELD(blkio), FIELD(n_blkio) } },
+    { "hugetlb", NULL, { FIELD(hugepages), FIELD(n_hugepages) } },
+    { "rdma", NULL, { FIELD(rdma), FIELD(n_rdma) } },
+    { "unified", NULL, { FIELD(unified), FIELD(n_unified) } },
+    { "freezer", check_freezer, { { 0 } } },
 };
+
+static void check_row(struct check *check, const char *key, size_t row)
+{
+    struct config_cgroups cgroups = bare(check);
+
+    if (rows[row].function != NULL) {
+        rows[row].function(check, key);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(rows[row].fields); i++) {
+        size_t offset = rows[row].fields[i].offset;
+
+        memcpy((char *)&cgroups + offset, (const char *)&check->config->cgroups + offset,
+                rows[row].fields[i].size);
+    }
+    try_group(check, key, &cgroups);
+}
 
 static void check_key(struct check *check, const char *name)
 {
@@ -217,7 +182,7 @@ static void check_key(struct check *check, const char *name)
     (void)snprintf(key, sizeof(key), "/cgroups/%.80s", name);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (strcmp(rows[i].name, name) == 0) {
-            rows[i].function(check, key);
+            check_row(check, key, i);
             return;
         }
     for (int limit = 0; limit < LIMIT_MAX_; limit++)
