@@ -1,6 +1,7 @@
 # Runs inside the virtual machine (bash, root): whole.sh BUILD [PYTEST-ARGUMENT...]: whole-program tests on this machine's kernel.
 # Its root is an overlay, on which nothing can be stacked and no ids be mapped, so the tests' files are on the disk, if
-# there is one (vm-run --disk). VM_WORKERS=N: so many runs of pytest beside each other, a file of tests each, the largest first;
+# there is one (vm-run --disk). VM_WORKERS=N: so many runs of pytest beside each other, a file of tests each, the slow and the largest
+# first;
 # every run has namespaces and groups of its own.
 set -u
 build=$1; shift
@@ -31,5 +32,7 @@ one() { # FILE COMMAND...: no worker's lines in the middle of another's
     [ "$status" = 0 ] || [ "$status" = 5 ] # 5: the options leave none of this file
 }
 export -f one
-find "${given[@]}" -name 'test_*.py' -printf '%s %p\n' | sort -rn | cut -d' ' -f2- |
+mapfile -t suites < <(find "${given[@]}" -name 'test_*.py' -printf '%s %p\n' | sort -rn | cut -d' ' -f2-)
+slow='^pytestmark = .*mark\.slow'
+{ grep -l "$slow" "${suites[@]}"; grep -L "$slow" "${suites[@]}"; } |
     xargs -P "$VM_WORKERS" -I{} bash -c 'one "$@"' one {} "${run[@]}" -v {} "${options[@]}"
