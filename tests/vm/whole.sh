@@ -1,8 +1,7 @@
 # Runs inside the virtual machine (bash, root): whole.sh BUILD [PYTEST-ARGUMENT...]: whole-program tests on this machine's kernel.
 # Its root is an overlay, on which nothing can be stacked and no ids be mapped, so the tests' files are on the disk, if
 # there is one (vm-run --disk). VM_WORKERS=N: so many runs of pytest beside each other, a file of tests each, the slow and the largest
-# first;
-# every run has namespaces and groups of its own.
+# first; every run has namespaces and groups of its own.
 set -u
 build=$1; shift
 top=$(dirname "$(dirname "$(dirname "$(realpath "$0")")")")
