@@ -43,6 +43,16 @@ def files(groups):
     return found
 
 
+def look(groups, ask):
+    """The kernel's files, what `ask` says, and the files again. Slabs are given back, and counters of processors brought together, also
+    while everybody is frozen: so until what is compared word by word was the same before and after."""
+    def once():
+        before, said, after = files(groups), ask(), files(groups)
+        steady = all(before.get(name) == after.get(name) for name in ("memory.stat", "memory.numa_stat", "io.stat"))
+        return (before, said, after) if steady else None
+    return wait_until(once, 10, "memory.stat stands still")
+
+
 def words(text):
     return {line.split()[0]: int(line.split()[1]) for line in text.splitlines() if len(line.split()) == 2}
 
@@ -114,9 +124,8 @@ def test_nsinit_stats_agree_with_the_kernel(limited):
     limited.start("dd if=/dev/zero of=/dev/shm/x bs=1k count=300 2>/dev/null; echo ready; exec sleep 1000")
     assert limited.nsinit_run("pause").status == 0  # so that nothing changes between the two looks
     groups = [entry["path"] for entry in limited.state()["cgroups"]]
-    kernel = files(groups)
-    stats = json.loads(limited.nsinit_run("stats").out)
-    assert check_agreement(stats, kernel, files(groups)) >= 8
+    kernel, stats, after = look(groups, lambda: json.loads(limited.nsinit_run("stats").out))
+    assert check_agreement(stats, kernel, after) >= 8
     assert stats["memory"]["raw"] == words(kernel["memory.stat"])
     assert [entry["Name"] for entry in stats["network_interfaces"]] == ["lo"]
 
@@ -136,8 +145,8 @@ def test_each_node_and_device(limited):
     """The files whose words nobody knows beforehand, as they are: NUMA nodes and, with what controllers of cost add, devices."""
     limited.start("dd if=/dev/zero of=/dev/shm/x bs=1k count=300 2>/dev/null; echo ready; exec sleep 1000")
     assert limited.nsinit_run("pause").status == 0
-    kernel = files([entry["path"] for entry in limited.state()["cgroups"]])
-    stats = json.loads(limited.nsinit_run("stats").out)
+    groups = [entry["path"] for entry in limited.state()["cgroups"]]
+    kernel, stats, _ = look(groups, lambda: json.loads(limited.nsinit_run("stats").out))
     found = [(stats[part].get(name), pairs(kernel[file])) for part, name, file in
              (("memory", "numa", "memory.numa_stat"), ("blkio", "raw", "io.stat")) if file in kernel]
     if not found:
