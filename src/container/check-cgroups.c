@@ -130,32 +130,31 @@ static void check_driver(struct check *check, const char *key)
         check_say(check, key, true, "the groups are made by nsinit itself");
 }
 
-/* A function of its own, or what is copied from the configuration: a list and its length are two fields. */
-#define FIELD(member)                                                                                        \
-    {                                                                                                        \
-        offsetof(struct config_cgroups, member), sizeof(((struct config_cgroups *)0)->member)                \
-    }
+/* A function of its own, or what is copied from the configuration. */
+#define TEXT(member) NULL, offsetof(struct config_cgroups, member), sizeof(char *)
+#define LIST(member, length)                                                                                 \
+    NULL, offsetof(struct config_cgroups, member),                                                           \
+            offsetof(struct config_cgroups, length) + sizeof(size_t) -                                       \
+                    offsetof(struct config_cgroups, member)
 
 static const struct {
     const char *name;
     void (*function)(struct check *check, const char *key);
-    struct {
-        size_t offset, size;
-    } fields[2];
+    size_t offset, size;
 } rows[] = {
-    { "parent", check_parent, { { 0 } } },
-    { "name", check_name, { { 0 } } },
-    { "device_access", check_device_filter, { { 0 } } },
-    { "devices", check_device_filter, { { 0 } } },
-    { "cpuset_cpus", NULL, { FIELD(cpuset_cpus) } },
-    { "cpuset_mems", NULL, { FIELD(cpuset_mems) } },
-    { "driver", check_driver, { { 0 } } },
-    { "unit_properties", NULL, { FIELD(unit_properties), FIELD(n_unit_properties) } },
-    { "io_max", NULL, { FIELD(blkio), FIELD(n_blkio) } },
-    { "hugetlb", NULL, { FIELD(hugepages), FIELD(n_hugepages) } },
-    { "rdma", NULL, { FIELD(rdma), FIELD(n_rdma) } },
-    { "unified", NULL, { FIELD(unified), FIELD(n_unified) } },
-    { "freezer", check_freezer, { { 0 } } },
+    { "parent", check_parent, 0, 0 },
+    { "name", check_name, 0, 0 },
+    { "device_access", check_device_filter, 0, 0 },
+    { "devices", check_device_filter, 0, 0 },
+    { "cpuset_cpus", TEXT(cpuset_cpus) },
+    { "cpuset_mems", TEXT(cpuset_mems) },
+    { "driver", check_driver, 0, 0 },
+    { "unit_properties", LIST(unit_properties, n_unit_properties) },
+    { "io_max", LIST(blkio, n_blkio) },
+    { "hugetlb", LIST(hugepages, n_hugepages) },
+    { "rdma", LIST(rdma, n_rdma) },
+    { "unified", LIST(unified, n_unified) },
+    { "freezer", check_freezer, 0, 0 },
 };
 
 static void check_row(struct check *check, const char *key, size_t row)
@@ -166,12 +165,8 @@ static void check_row(struct check *check, const char *key, size_t row)
         rows[row].function(check, key);
         return;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(rows[row].fields); i++) {
-        size_t offset = rows[row].fields[i].offset;
-
-        memcpy((char *)&cgroups + offset, (const char *)&check->config->cgroups + offset,
-                rows[row].fields[i].size);
-    }
+    memcpy((char *)&cgroups + rows[row].offset, (const char *)&check->config->cgroups + rows[row].offset,
+            rows[row].size);
     try_group(check, key, &cgroups);
 }
 
