@@ -172,25 +172,31 @@ static int write_pids(int fd, const pid_t *pids, size_t count)
     return r;
 }
 
-/* Where a process is in this group's hierarchy, if that can be seen from here. */
-static char *group_of(const struct cgroup_group *group, pid_t pid)
+/* Where the process that a layout is of is in this group's hierarchy; NULL when that cannot be seen from here. */
+static char *path_in(const struct layout *layout, const struct cgroup_group *group)
 {
     uint32_t wanted = group->controllers != 0 ? group->controllers : CGROUP_BIT(CGROUP_FREEZER);
-    const char *below = NULL;
-    char *path = NULL;
+    const char *below = group->v2 ? layout->v2_path : NULL;
+    char *path;
+
+    for (size_t i = 0; i < layout->n_v1 && !group->v2; i++)
+        if ((layout->v1[i].controllers & wanted) != 0)
+            below = layout->v1[i].path;
+    /* "/.." is how the kernel calls what is outside our cgroup namespace. */
+    if (below == NULL || strncmp(below, "/..", strlen("/..")) == 0 ||
+            asprintf(&path, "%s%s", group->mount, below) < 0)
+        return NULL;
+    return path;
+}
+
+static char *group_of(const struct cgroup_group *group, pid_t pid)
+{
     struct layout layout;
+    char *path;
 
     if (layout_read_process(pid, &layout) < 0)
         return NULL;
-    for (size_t i = 0; i < layout.n_v1 && !group->v2; i++)
-        if ((layout.v1[i].controllers & wanted) != 0)
-            below = layout.v1[i].path;
-    if (group->v2)
-        below = layout.v2_path;
-    /* "/.." is how the kernel calls what is outside our cgroup namespace. */
-    if (below != NULL && strncmp(below, "/..", strlen("/..")) != 0 &&
-            asprintf(&path, "%s%s", group->mount, below) < 0)
-        path = NULL;
+    path = path_in(&layout, group);
     layout_done(&layout);
     return path;
 }
@@ -205,35 +211,23 @@ int cgroup_late_move(struct cgroup_set *set, const pid_t *pids, size_t count)
     return write_pids(fd, pids, count);
 }
 
-int cgroup_fetch(const struct cgroup_set *set, pid_t pid)
-{
-    const struct cgroup_group *group = cgroup_freezer_group(set);
-    CLEAN_FD int fd =
-            group != NULL && !group->v2 ? cgroup_open_file(group, "cgroup.procs", O_WRONLY) : -ENOENT;
-
-    return write_pids(fd, &pid, 1);
-}
-
 int cgroup_take_out(pid_t pid)
 {
-    CLEAN_FREE char *mount = NULL, *own = NULL;
-    struct cgroup_group freezer = { .controllers = CGROUP_BIT(CGROUP_FREEZER) }, target = { 0 };
+    CLEAN_FREE char *mount = NULL, *path = NULL;
+    struct cgroup_group own = { 0 };
     CLEAN_FD int fd = -EBADF;
+    const char *base;
     struct layout layout;
-    int r = layout_read_process(getpid(), &layout);
+    int r = layout_read(&layout, NULL);
 
     if (r < 0)
         return r;
-    r = -ENOENT;
-    for (size_t i = 0; i < layout.n_v1 && r < 0; i++)
-        if ((layout.v1[i].controllers & freezer.controllers) != 0)
-            r = layout_mount_v1(&layout.v1[i], &mount);
+    r = find_mount(&layout, CGROUP_FREEZER, &mount, &base, &own.v2);
+    own.mount = mount;
+    if (r == 0 && !own.v2)
+        own.path = path = path_in(&layout, &own);
     layout_done(&layout);
-    if (r < 0)
-        return r;
-    freezer.mount = mount;
-    target.path = own = group_of(&freezer, getpid());
-    fd = own != NULL ? cgroup_open_file(&target, "cgroup.procs", O_WRONLY) : -ENOENT;
+    fd = path != NULL ? cgroup_open_file(&own, "cgroup.procs", O_WRONLY) : -ENOENT;
     return write_pids(fd, &pid, 1);
 }
 

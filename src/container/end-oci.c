@@ -61,7 +61,7 @@ static int stop(struct container *container, bool force, struct lc_error **err)
         (void)cgroup_freeze(groups, false, END_TIMEOUT_MS, NULL);
     ended = identity_await(init, pidfd, groups, USUAL_END_MS);
     if (!ended) {
-        (void)cgroup_fetch(groups, init->pid);
+        (void)cgroup_take_out(init->pid);
         ended = identity_await(init, pidfd, groups, END_TIMEOUT_MS);
     }
     if (!ended)

@@ -174,9 +174,8 @@ int64_t cgroup_fd_number(int fd, const char *word);
 int cgroup_freeze(const struct cgroup_set *set, bool frozen, int timeout_ms, struct lc_error **err);
 /* Is there a group that can be? */
 bool cgroup_can_freeze(const struct cgroup_set *set);
-/* v1: back into the container's own group, whom somebody has moved into a frozen one: there a process does not even die. */
-int cgroup_fetch(const struct cgroup_set *set, pid_t pid);
-/* The same into the group that we are in ourselves, for who has had SIGKILL and is to die whatever becomes of his group. */
+/* v1: into the group that we are in ourselves, for who has had SIGKILL: in a frozen group, be it the container's or one that somebody
+ * has moved him into, a process does not even die. */
 int cgroup_take_out(pid_t pid);
 /* The controllers that something in `wanted` is set for and that no group of the set has. An error when one of them cannot be had
  * later. */
