@@ -110,7 +110,8 @@ int guard_main(const char *kind)
     while (poll(watched, 2, -1) < 0)
         if (errno != EINTR)
             return 1;
-    if (watched[1].revents == 0 && watched[0].revents != 0)
+    /* Also when both have ended by now: the parent-death signal may have been faster with the first process than we are. */
+    if (watched[0].revents != 0)
         kill_all(kind);
     return 0;
 }
