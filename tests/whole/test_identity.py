@@ -252,8 +252,14 @@ def test_environment_is_exact(box, environment):
     wanted = b"".join(entry.encode() + b"\0" for entry in environment)
     box.spawn("/bin/sleep", "1000")
     wait_until(lambda: os.path.exists(box.path("pid")) and proc.command_line(box.live_pid()) == "/bin/sleep 1000")
-    with open(f"/proc/{box.live_pid()}/environ", "rb") as file:
-        assert file.read() == wanted
+
+    def found():
+        with open(f"/proc/{box.live_pid()}/environ", "rb") as file:
+            return file.read()
+    # The kernel says where the arguments are before it has copied the environment: until then the file is empty.
+    if wanted:
+        wait_until(found)
+    assert found() == wanted
     box.stop_all()
     box.state()
     for _ in ("start", "join"):
