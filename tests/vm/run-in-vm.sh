@@ -23,7 +23,7 @@ die() { echo "run-in-vm: $*" >&2; exit 125; }
 type -p qemu-system-x86_64 >/dev/null || die "needs qemu-system-x86"
 type -p apparmor_parser setpriv ip script pgrep >/dev/null || die "needs apparmor util-linux iproute2 procps"
 units=
-for t in test_cgroups_kernel test_cgroups_oci test_cgroups_update test_path; do [ ! -x "$build/tests/$t" ] || units+=" $build/tests/$t"; done
+for t in test_cgroups_kernel test_cgroups_oci test_cgroups_update test_path test_seccomp; do [ ! -x "$build/tests/$t" ] || units+=" $build/tests/$t"; done
 
 # What depends on how the host has its control groups; all of the rest does not care.
 layout_tests=()
@@ -42,7 +42,11 @@ whole() {
     vm "$1" "$2" --mem 3072 --disk 3G -e VM_RUN_CACHE="$VM_RUN_CACHE" -e VM_WORKERS -e LC_PATIENCE="${VM_PATIENCE:-}" \
         -e LC_STRESS="${VM_STRESS:-}" -- bash "$here/whole.sh" "$build" "${layout_tests[@]}"
 }
-smoke() { layout_tests=("$top"/tests/whole/test_{cgroups,limit_keys}.py -m "not slow"); whole "$@"; }
+# With the 32-bit system calls that not every machine has.
+smoke() {
+    layout_tests=("$top"/tests/whole/test_{cgroups,limit_keys}.py -m "not slow")
+    whole "$@" && vm "$1" "$2" -- "$build/tests/test_seccomp"
+}
 systemd() { vm "$1" "$2" --systemd -- /usr/bin/python3 "$here/systemd.py" "$build"; }
 place() { vm "$1" "$2" -- /usr/bin/python3 "$top/bench/place.py" --build "$build" --rounds 20; }
 without() { more=(--lsm none --append "$3"); guest "$1" "$2" refusals; }
