@@ -144,7 +144,7 @@ static void parser_accepts_profile(void **state)
     r = apparmor_run(
             "/sbin/apparmor_parser", arguments, apparmor_default_profile(), text, sizeof(text), &status);
     if (r == -ENOENT) {
-        print_message("skip: there is no /sbin/apparmor_parser here\n");
+        print_message("skipped: there is no /sbin/apparmor_parser here\n");
         skip();
     }
     assert_int_equal(r, 0);
@@ -170,7 +170,7 @@ static void without_apparmor(void **state)
     assert_int_equal(apparmor_check("unconfined", "/context/apparmor_profile", &err), 0);
     assert_null(err);
     if (apparmor_enabled()) {
-        print_message("skip: AppArmor is on here\n");
+        print_message("skipped: AppArmor is on here\n");
         skip();
     }
     assert_int_equal(apparmor_check("nsinit-default", "/context/apparmor_profile", &err), -ENOTSUP);
@@ -188,7 +188,7 @@ static void with_apparmor(void **state)
 
     (void)state;
     if (!apparmor_enabled() || geteuid() != 0) {
-        print_message("skip: needs AppArmor in the kernel, and root\n");
+        print_message("skipped: needs AppArmor in the kernel, and root\n");
         skip();
     }
     assert_int_equal(apparmor_check("lc-no-such-profile", "/context/apparmor_profile", &err), -ENOTSUP);

@@ -53,8 +53,10 @@ static void test_nothing_grows(void **state)
     long memory = 0;
 
     (void)state;
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
+        print_message("skipped: needs root\n");
         skip();
+    }
     (void)snprintf(root, sizeof(root), "%s/state", directory);
     must(lc_config_load_bundle(directory, &config, &err), &err, "config");
     must(lc_runtime_open(&options, &runtime, &err), &err, "runtime");

@@ -313,7 +313,7 @@ static void namespace_gone_first(void **state)
     static void needed_##name(void **state)                                                                  \
     {                                                                                                        \
         if (*state != NULL) {                                                                                \
-            print_message("skip: %s\n", (const char *)*state);                                               \
+            print_message("skipped: %s\n", (const char *)*state);                                            \
             skip();                                                                                          \
         }                                                                                                    \
         name(state);                                                                                         \

@@ -67,8 +67,11 @@ def make_debian():
     if made.returncode != 0:
         shutil.rmtree(temporary, ignore_errors=True)
         return None, f"mmdebstrap failed: {made.stderr.strip()[-300:]}"
-    os.rename(temporary, path)
-    return path, None
+    try:
+        os.rename(temporary, path)
+    except OSError:  # another run beside this one was first
+        shutil.rmtree(temporary, ignore_errors=True)
+    return (path, None) if os.path.isdir(path) else (None, f"{path} cannot be made")
 
 
 def open_unseen(path, flags):
