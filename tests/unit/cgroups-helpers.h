@@ -2,27 +2,14 @@
 #ifndef CGROUPS_HELPERS_H
 #define CGROUPS_HELPERS_H
 
+#include "unit.h"
+
 #include "../../src/cgroups/internal.h"
 
-#include <base/util.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-
-#define NEED_ROOT()                                                                                          \
-    do {                                                                                                     \
-        if (geteuid() != 0) {                                                                                \
-            print_message("skipped: needs root\n");                                                          \
-            skip();                                                                                          \
-        }                                                                                                    \
-    } while (0)
 
 static inline const char *group_path(void)
 {

@@ -1,4 +1,6 @@
 /* AppArmor, SELinux and capabilities, as far as a host without the first two can show them. */
+#include "unit.h"
+
 #include <security/apparmor.h>
 #include <security/capabilities.h>
 #include <security/selinux.h>
@@ -7,16 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -143,10 +137,7 @@ static void parser_accepts_profile(void **state)
     (void)state;
     r = apparmor_run(
             "/sbin/apparmor_parser", arguments, apparmor_default_profile(), text, sizeof(text), &status);
-    if (r == -ENOENT) {
-        print_message("skipped: there is no /sbin/apparmor_parser here\n");
-        skip();
-    }
+    SKIP_IF(r == -ENOENT, "there is no /sbin/apparmor_parser here");
     assert_int_equal(r, 0);
     if (status != 0)
         fail_msg("%s", text);
@@ -169,10 +160,7 @@ static void without_apparmor(void **state)
     (void)state;
     assert_int_equal(apparmor_check("unconfined", "/context/apparmor_profile", &err), 0);
     assert_null(err);
-    if (apparmor_enabled()) {
-        print_message("skipped: AppArmor is on here\n");
-        skip();
-    }
+    SKIP_IF(apparmor_enabled(), "AppArmor is on here");
     assert_int_equal(apparmor_check("nsinit-default", "/context/apparmor_profile", &err), -ENOTSUP);
     expect_error(err,
             "security: apparmor (/context/apparmor_profile): a profile is asked for, but AppArmor is off");
@@ -187,10 +175,7 @@ static void with_apparmor(void **state)
     struct lc_error *err = NULL;
 
     (void)state;
-    if (!apparmor_enabled() || geteuid() != 0) {
-        print_message("skipped: needs AppArmor in the kernel, and root\n");
-        skip();
-    }
+    SKIP_IF(!apparmor_enabled() || geteuid() != 0, "needs AppArmor in the kernel, and root");
     assert_int_equal(apparmor_check("lc-no-such-profile", "/context/apparmor_profile", &err), -ENOTSUP);
     expect_error(err, "this AppArmor profile is not loaded");
     err = NULL;

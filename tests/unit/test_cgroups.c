@@ -1,13 +1,8 @@
 /* The pure parts of the cgroups room: no root, no kernel. */
+#include "unit.h"
+
 #include "../../src/cgroups/internal.h"
 
-#include <base/util.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
 #include <linux/bpf.h>
 
 /* The real table is the config room's; this one is for a program that is linked without it. */

@@ -1,14 +1,9 @@
 /* The cgroups room against the kernel of this machine, whatever its layout is. Needs root; only touches
  * groups below its own parent, lctest-PID. */
+#include "unit.h"
+
 #include "../../src/cgroups/internal.h"
 
-#include <base/util.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/sched.h>
@@ -28,14 +23,6 @@ __attribute__((weak)) const char *const config_limit_keys[LIMIT_MAX_] = {
     "cpu_period",
     "pids_limit",
 };
-
-#define NEED_ROOT()                                                                                          \
-    do {                                                                                                     \
-        if (geteuid() != 0) {                                                                                \
-            print_message("skipped: needs root\n");                                                          \
-            skip();                                                                                          \
-        }                                                                                                    \
-    } while (0)
 
 /* The same in children of the test. */
 static const char *parent_name(void)
@@ -395,10 +382,7 @@ static void test_device_filter(void **state)
 
     (void)state;
     NEED_ROOT();
-    if (layout_mount_v2(&group->mount) < 0) {
-        print_message("skipped: no cgroup2 mount\n");
-        skip();
-    }
+    SKIP_IF(layout_mount_v2(&group->mount) < 0, "no cgroup2 mount");
     group->v2 = group->made = true;
     group->controllers = CGROUP_BIT(CGROUP_DEVICES);
     assert_true(asprintf(&group->path, "%s/lctest-%d/filter", group->mount, (int)getpid()) > 0);

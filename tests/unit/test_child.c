@@ -393,10 +393,8 @@ static void test_lacking(void **state)
     uint64_t bounding = 0;
 
     (void)state;
-    if (capabilities_bounding(&bounding) < 0 || (bounding >> 24 & 1) != 0) {
-        print_message("skipped: this machine has CAP_SYS_RESOURCE to give\n");
-        skip();
-    }
+    SKIP_IF(capabilities_bounding(&bounding) < 0 || (bounding >> 24 & 1) != 0,
+            "this machine has CAP_SYS_RESOURCE to give");
     run(&run_);
     check_error(&run_, "capabilities", EPERM, "does not have this capability");
     assert_string_equal(run_.error.object, "CAP_SYS_RESOURCE");

@@ -2,16 +2,9 @@
 #ifndef TEST_CONFIG_H
 #define TEST_CONFIG_H
 
-#include <config/config.h>
+#include "unit.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include <config/config.h>
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 

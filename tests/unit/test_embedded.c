@@ -205,10 +205,7 @@ static void a_start_that_cannot_be_watched(void **state)
     char rootfs[64], *line = NULL;
 
     (void)state;
-    if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0) {
-        print_message("skipped: this host has cgroup2 alone\n");
-        skip();
-    }
+    SKIP_IF(access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0, "this host has cgroup2 alone");
     (void)snprintf(rootfs, sizeof(rootfs), "%s/rootfs", directory);
     options.rootfs = rootfs;
     must(lc_config_parse(text, strlen(text), "test", NULL, &plain, &err), &err, "parse");

@@ -53,10 +53,7 @@ static void test_nothing_grows(void **state)
     long memory = 0;
 
     (void)state;
-    if (geteuid() != 0) {
-        print_message("skipped: needs root\n");
-        skip();
-    }
+    NEED_ROOT();
     (void)snprintf(root, sizeof(root), "%s/state", directory);
     must(lc_config_load_bundle(directory, &config, &err), &err, "config");
     must(lc_runtime_open(&options, &runtime, &err), &err, "runtime");

@@ -1,14 +1,9 @@
 /* rtnetlink framing: bytes as they go out, and answers as no kernel would send them. */
+#include "unit.h"
+
 #include <lcsys/netlink.h>
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define SEQUENCE 7
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,19 +1,13 @@
 /* linux.netDevices for real: veths move from one network namespace to another. Needs root. The "host" is a network namespace
  * of the test's own, so that nothing can stay behind, whatever happens. */
-#include <network/network.h>
+#include "unit.h"
 
-#include <base/util.h>
+#include <network/network.h>
 
 #include <fcntl.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 static int host, container; /* the two namespaces */
 

@@ -1,24 +1,17 @@
 /* The real thing: bridges and pairs are made, addressed, used and removed. Needs root.
  * The "host" is a network namespace of the test's own, so that nothing can stay behind, whatever happens. */
+#include "unit.h"
+
 #include <network/network.h>
 
-#include <base/util.h>
 #include <lcsys/netlink.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "test_network_inside.h"
 
@@ -312,10 +305,7 @@ static void namespace_gone_first(void **state)
 #define NEEDED(name)                                                                                         \
     static void needed_##name(void **state)                                                                  \
     {                                                                                                        \
-        if (*state != NULL) {                                                                                \
-            print_message("skipped: %s\n", (const char *)*state);                                            \
-            skip();                                                                                          \
-        }                                                                                                    \
+        SKIP_IF(*state != NULL, (const char *)*state);                                                       \
         name(state);                                                                                         \
     }
 NEEDED(make_use_remove)

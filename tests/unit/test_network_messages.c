@@ -1,18 +1,12 @@
 /* The inside messages, decoded again into words; and what network_check sees without a bridge. */
+#include "unit.h"
+
 #include <network/network.h>
 
 #include <lcsys/netlink.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define NUMBER(n)                                                                                            \

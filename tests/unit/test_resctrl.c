@@ -1,15 +1,11 @@
 /* linux.intelRdt on a directory that behaves as the kernel's: no machine of ours has the real one. mkdirat and unlinkat are ours
  * here: a new class has its files at once, and goes with them. */
+#include "unit.h"
+
 #include <cgroups/resctrl.h>
 
 #include <base/buffer.h>
-#include <base/util.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

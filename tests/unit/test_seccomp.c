@@ -225,10 +225,7 @@ static bool has_int80(void)
 static void test_behaviour_of_i386(void **state)
 {
     (void)state;
-    if (!has_int80()) {
-        print_message("skipped: no int 0x80 on this machine; tests/vm/run-in-vm.sh has one\n");
-        skip();
-    }
+    SKIP_IF(!has_int80(), "no int 0x80 on this machine; tests/vm/run-in-vm.sh has one");
     run_behaviours(true);
 }
 
