@@ -1,6 +1,7 @@
 # Runs inside the virtual machine (bash, root): guest.sh NSINIT SUITE... One line per check, and a count at the end.
 # Written with bash's own commands where possible: a process costs 20 to 40 times what it costs outside.
 NS=$1; shift
+. "${0%/*}/steady.sh"
 B=/run/vm-run/busybox CG=/sys/fs/cgroup
 passed=0 failed=0 skipped=0
 ok() { passed=$((passed + 1)); echo "ok    $suite: $1"; }

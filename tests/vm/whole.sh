@@ -16,12 +16,7 @@ if mountpoint -q /scratch; then
     fi
     mount --rbind /scratch/files "$files"
 fi
-# The first group with a cpuset, and the first with a quota, make the kernel rewrite its own code, and so does the last one that goes.
-# The emulator, with two processors, does not always notice in time: Linux 6.12 panicked in __alloc_pages. So one such group stays.
-if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    echo "+cpuset +cpu" > /sys/fs/cgroup/cgroup.subtree_control && mkdir /sys/fs/cgroup/stays &&
-        echo 50000 > /sys/fs/cgroup/stays/cpu.max || exit 125
-fi
+. "${0%/*}/steady.sh"
 cd "$top" || exit 125
 export PYTHONDONTWRITEBYTECODE=1 LC_PATIENCE="${LC_PATIENCE:-4}" LC_STRESS="${LC_STRESS:-0.1}"
 export NSINIT=$build/nsinit/nsinit RT=$build/nsrun/nsrun
