@@ -34,6 +34,9 @@ def mount_world():
     for directory in ("/var/lib/cni", "/var/lib/containers", "/opt/containerd", "/etc/cni", "/etc/containers/networks"):
         if os.path.isdir(directory):
             command("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory)
+    # As systemd leaves it. podman relies on it: with --uidmap its clean-up runs in a mount namespace of conmon's own, and what it
+    # unmounts there must go here too.
+    command("mount", "--make-rshared", "/")
 
 
 def reap(child):

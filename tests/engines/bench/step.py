@@ -199,9 +199,11 @@ class Runner:
         except Exception as failure:  # pylint: disable=broad-except  every step must end in a line
             problem = failure
         signal.alarm(LIMIT)
+        cleaner = Step(self.engine, "clean")
         try:
-            self.engine.clean(Step(self.engine, "clean"))
+            self.engine.clean(cleaner)
         except Exception as failure:  # pylint: disable=broad-except
+            step.results += cleaner.results
             if problem is None or isinstance(problem, Absent):
                 problem = Failure(f"removing the containers: {failure}")
         finally:
