@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-
 static void list_has(void **state)
 {
     static const char list[] = "nsinit-default (enforce)\n/usr/bin/man (enforce)\ntwo words (complain)\n"

@@ -131,7 +131,7 @@ static void test_process(void **state)
     assert_string_equal(config->working_dir, "/");
     assert_int_equal(config->umask.value, 022);
     config_free(config);
-    for (size_t i = 0; i < ARRAY_LENGTH(users); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
         char text[100];
 
         snprintf(text, sizeof(text), "{\"user\":\"%s\"}", users[i]);
@@ -190,7 +190,7 @@ static void test_capabilities(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         struct lc_config *config = parse_good(table[i].text);
 
         assert_int_equal(config->capabilities, table[i].expected);
@@ -274,7 +274,7 @@ static void test_mount_options(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         struct lc_config *config;
         char text[512];
 

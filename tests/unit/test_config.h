@@ -6,8 +6,6 @@
 
 #include <config/config.h>
 
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 static inline void print_errors(const char *text, const struct lc_error *err)
 {
     print_error("%.400s\n", text);

@@ -75,7 +75,7 @@ static void test_syntax(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_unknown_keys(void **state)
@@ -106,7 +106,7 @@ static void test_unknown_keys(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_process(void **state)
@@ -154,7 +154,7 @@ static void test_process(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_namespaces(void **state)
@@ -199,7 +199,7 @@ static void test_namespaces(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_capabilities(void **state)
@@ -221,7 +221,7 @@ static void test_capabilities(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 #define MOUNT(members) "{\"namespaces\":[\"NEWNS\"],\"mounts\":[{" members "}]}"
@@ -270,7 +270,7 @@ static void test_mounts(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 #define DEVICE(members) "{\"namespaces\":[\"NEWNS\"],\"devices\":[{" members "}]}"
@@ -309,7 +309,7 @@ static void test_devices(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_sysctl(void **state)
@@ -340,7 +340,7 @@ static void test_sysctl(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 #define NET(entries) "{\"namespaces\":[\"NEWNET\"],\"networks\":[" entries "]}"
@@ -422,7 +422,7 @@ static void test_networks(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 #define CG(members) "{\"cgroups\":{" members "}}"
@@ -495,7 +495,7 @@ static void test_cgroups(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_all_at_once(void **state)
@@ -519,10 +519,10 @@ static void test_all_at_once(void **state)
     const struct lc_error *e = err;
 
     (void)state;
-    if (count_errors(err) != ARRAY_LENGTH(expected))
+    if (count_errors(err) != ARRAY_SIZE(expected))
         print_errors(text, err);
-    assert_int_equal(count_errors(err), ARRAY_LENGTH(expected));
-    for (size_t i = 0; i < ARRAY_LENGTH(expected); i++, e = error_next(e)) {
+    assert_int_equal(count_errors(err), ARRAY_SIZE(expected));
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++, e = error_next(e)) {
         assert_string_equal(error_site(e)->pointer, expected[i].pointer);
         assert_int_equal(error_site(e)->line, expected[i].line);
         assert_int_equal(error_site(e)->column, expected[i].column);

@@ -35,7 +35,7 @@ static void test_locate(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         int line = 0, column = 0;
         int result = config_locate(text, strlen(text), table[i].pointer, &line, &column);
 
@@ -50,7 +50,7 @@ static void test_locate_broken(void **state)
         "\"", ":", "{a:1}" };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         size_t length = strlen(texts[i]);
         char *copy = malloc(length + !length); /* exact, so that the sanitizer sees a read too far */
         int line = 0, column = 0;

@@ -6,7 +6,6 @@
 #include <errno.h>
 
 #define SEQUENCE 7
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 static void golden_bytes(void **state)
 {

@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define NUMBER(n)                                                                                            \
     {                                                                                                        \
         .set = true, .value = (n)                                                                            \

@@ -278,7 +278,7 @@ static void test_absent(void **state)
             "\"hostname\":\"\"") };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct lc_config *c = oci_good(texts[i]);
 
         assert_null(c->oci.argv);
@@ -315,7 +315,7 @@ static void test_no_processes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct lc_config *c = oci_good(rows[i].text);
 
         assert_int_equal(c->cgroups.limits[LIMIT_PIDS].set, rows[i].set);
@@ -350,7 +350,7 @@ static void test_cgroups_path(void **state)
         { "machine.slice:libpod:abc", "machine.slice:libpod:abc" }, { "/", "/" } };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         char text[256];
         struct lc_config *c;
 

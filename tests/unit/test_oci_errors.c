@@ -79,7 +79,7 @@ static void test_top(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_process(void **state)
@@ -154,7 +154,7 @@ static void test_process(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_linux(void **state)
@@ -237,7 +237,7 @@ static void test_linux(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_mounts(void **state)
@@ -264,7 +264,7 @@ static void test_mounts(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_resources(void **state)
@@ -329,7 +329,7 @@ static void test_resources(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 static void test_seccomp_and_hooks(void **state)
@@ -372,7 +372,7 @@ static void test_seccomp_and_hooks(void **state)
     };
 
     (void)state;
-    check_table(table, ARRAY_LENGTH(table));
+    check_table(table, ARRAY_SIZE(table));
 }
 
 /* The process of another file: its name and its pointers. */

@@ -82,7 +82,7 @@ static void test_inherited(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char process[512];
         struct lc_config *c = NULL;
 
@@ -178,7 +178,7 @@ static void test_places(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct calls calls = { .known = FILTER };
         struct lc_config *config = NULL;
         struct lc_error *err = NULL;

@@ -176,7 +176,7 @@ static json_t *load_tree(char *text)
     static const char *const wide[] = { "18446744073709551615", "9223372036854775808" };
     json_t *json;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(wide); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(wide); i++)
         for (char *at = strstr(text, wide[i]); at != NULL; at = strstr(at, wide[i]))
             *at = ' ';
     json = json_loads(text, 0, NULL);
@@ -192,7 +192,7 @@ static void test_mutations(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        const char *name = names[i % ARRAY_LENGTH(names)];
+        const char *name = names[i % ARRAY_SIZE(names)];
         struct lc_error *err = NULL;
         size_t length;
         char *text = read_data(TEST_DATA, name, &length);

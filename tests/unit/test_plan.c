@@ -69,7 +69,7 @@ static bool has_default(const char *pointer)
 {
     static const char *const keys[] = { "/user", "/working_dir", "/umask", "/capabilities_mask" };
 
-    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (strcmp(keys[i], pointer) == 0)
             return true;
     return false;
@@ -151,7 +151,7 @@ static size_t check_exec(const struct planned *planned)
 {
     const struct lc_plan *plan = planned->plan;
     const struct wire_op *op = &plan->ops[plan->n_ops - 1];
-    size_t argc = ARRAY_LENGTH(argv) - 1, envc = planned->config->n_environment, wrong = 0;
+    size_t argc = ARRAY_SIZE(argv) - 1, envc = planned->config->n_environment, wrong = 0;
 
     if (op->kind != WIRE_OP_EXEC || find(plan, WIRE_OP_EXEC, 1) >= 0 || op->number[0] != argc ||
             op->number[1] != envc || op->data_length != (argc + envc) * sizeof(uint32_t))
@@ -210,7 +210,7 @@ static size_t check_order(const struct planned *planned)
 {
     size_t wrong = 0;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(orders); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
         int first = find(planned->plan, orders[i].after, 0);
 
         for (int nth = 0, at; first >= 0 && (at = find(planned->plan, orders[i].before, nth)) >= 0; nth++) {
@@ -264,7 +264,7 @@ static size_t check_all(size_t (*check)(const struct planned *))
     struct plan_options options = basic_options();
     size_t wrong = 0;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(configurations); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(configurations); i++)
         for (int privileged = 0; privileged < 2; privileged++)
             for (int console = 0; console < 2; console++) {
                 PLANNED planned = { 0 };
@@ -324,7 +324,7 @@ static void clone_flags(void **state)
     const struct plan_options options = basic_options();
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         PLANNED planned = make_plan(rows[i].text, &options);
         int unshare = find(planned.plan, WIRE_OP_UNSHARE, 0);
         uint64_t later = unshare >= 0 ? planned.plan->ops[unshare].number[0] & ~(uint64_t)CLONE_NEWCGROUP : 0;
@@ -357,7 +357,7 @@ static void trees(void **state)
     struct plan_options options = basic_options();
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         PLANNED planned = { 0 };
         size_t sources = 0;
 
@@ -430,7 +430,7 @@ static void join_order(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         PLANNED planned = make_join(&rows[i].target);
         const struct lc_plan *plan = planned.plan;
         char order[64] = "";
@@ -462,9 +462,9 @@ static void join_steps(void **state)
     PLANNED planned = make_join(&(struct plan_target){ BIT(USER) | BIT(PID) | BIT(MNT), false });
 
     (void)state;
-    for (size_t i = 0; i < planned.plan->n_ops && i < ARRAY_LENGTH(expected); i++)
+    for (size_t i = 0; i < planned.plan->n_ops && i < ARRAY_SIZE(expected); i++)
         assert_string_equal(wire_op_name(planned.plan->ops[i].kind), wire_op_name(expected[i]));
-    assert_int_equal(planned.plan->n_ops, ARRAY_LENGTH(expected));
+    assert_int_equal(planned.plan->n_ops, ARRAY_SIZE(expected));
 }
 
 /* Every plan can be printed, one op a line, without a hole. */
@@ -473,7 +473,7 @@ static void printed(void **state)
     const struct plan_options options = basic_options();
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(configurations); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(configurations); i++) {
         PLANNED planned = make_plan(configurations[i], &options);
         struct buffer out = { 0 };
         CLEAN_FREE char *text = NULL;

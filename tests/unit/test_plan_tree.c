@@ -133,7 +133,7 @@ static void test_only_what_is_listed(void **state)
     const char *at = tree;
 
     (void)state;
-    for (size_t i = 0; at != NULL && i < ARRAY_LENGTH(lines); i++) {
+    for (size_t i = 0; at != NULL && i < ARRAY_SIZE(lines); i++) {
         at = strstr(at, lines[i]);
         if (at == NULL)
             print_error("missing, or out of order: %s in\n%s", lines[i], tree);
@@ -210,7 +210,7 @@ static void test_proc_is_not_mounted_upon(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct sample sample = { .mounts = rows[i].mount };
         PLANNED planned = make_plan(&sample);
 
@@ -288,7 +288,7 @@ static void test_propagation(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct sample sample = { .mounts = USUAL, .linux_keys = rows[i].keys };
         PLANNED planned = make_good(&sample);
         const struct lc_plan *plan = planned.plan;
@@ -430,7 +430,7 @@ static void test_clean_path(void **state)
     const struct plan_request request = { .plan = &plan };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         assert_string_equal(plan_clean_path(&request, rows[i][0]), rows[i][1]);
     arena_done(&plan.arena);
 }
